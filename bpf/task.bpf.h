@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * In which call the running task is: by its own system call, or because it
+ * dies. Only for hooks that the running task itself has reached; in softirq
+ * it is a stranger. What cannot be told apart is not known.
+ */
+#ifndef SF_TASK_BPF_H
+#define SF_TASK_BPF_H
+
+#include "bpf/compat.bpf.h"
+
+/* include/linux/sched.h, 5.10 to 7.3; io_uring has kernel threads before the last came, v5.12. */
+#define PF_KTHREAD 0x00200000
+#define PF_EXITING 0x00000004
+#define PF_IO_WORKER 0x00000010
+
+#if defined(__TARGET_ARCH_x86)
+#define NR_CLOSE 3
+#define NR_CONNECT 42
+#define NR_SENDTO 44
+#define NR_SENDMSG 46
+#define NR_SHUTDOWN 48
+#define NR_LISTEN 50
+#define TS_COMPAT 2	   /* arch/x86/include/asm/thread_info.h: a 32-bit call is under way */
+#define USER_CS 0x33	   /* arch/x86/include/asm/segment.h: 64-bit user code */
+#define THREAD_BYTES 16384 /* arch/x86/include/asm/page_64_types.h THREAD_SIZE, without KASAN */
+#define NR_REGS 21
+#define REG_SI 13
+#define REG_ORIG_AX 15 /* arch/x86/include/asm/ptrace.h struct pt_regs, v5.10 */
+#define REG_CS 17
+#elif defined(__TARGET_ARCH_arm64)
+#define NR_CLOSE 57
+#define NR_CONNECT 203
+#define NR_SENDTO 206
+#define NR_SENDMSG 211
+#define NR_LISTEN 201
+#define NR_SHUTDOWN 210
+#define TIF_32BIT (1UL << 22) /* arch/arm64/include/asm/thread_info.h: a 32-bit process */
+#endif
+#define NR_CLOSE_RANGE 436 /* the same on all architectures */
+
+/* A 32-bit program's call numbers mean other calls. */
+static __always_inline bool is_32bit(void)
+{
+#if defined(__TARGET_ARCH_x86)
+	return RD_TASK(thread_info.status) & TS_COMPAT;
+#elif defined(__TARGET_ARCH_arm64)
+	return RD_TASK(thread_info.flags) & TIF_32BIT;
+#endif
+}
+
+/*
+ * The number of the system call that the running task is in, negative if it
+ * is in none or that is not known; *ret_arg2, unless NULL: its second argument,
+ * if it has that number. The registers' place has a helper since
+ * dd6e10fbd9fb ("bpf: Add bpf_task_pt_regs() helper"), v5.15. Before, on x86,
+ * they end the kernel stack (arch/x86/include/asm/processor.h task_pt_regs(),
+ * v5.10); a stack of another size has no user code segment there.
+ */
+static __always_inline long running_syscall(__u64 *ret_arg2)
+{
+	if (is_32bit())
+		return -1;
+	if (config.has_task_regs) {
+		struct pt_regs *regs =
+			(struct pt_regs *)bpf_task_pt_regs(bpf_get_current_task_btf());
+
+#if defined(__TARGET_ARCH_x86)
+		if (ret_arg2)
+			*ret_arg2 = regs->si;
+		return regs->orig_ax;
+#elif defined(__TARGET_ARCH_arm64)
+		if (ret_arg2)
+			*ret_arg2 = regs->regs[1];
+		return regs->syscallno;
+#endif
+	}
+#if defined(__TARGET_ARCH_x86)
+	struct task_struct *task = (struct task_struct *)bpf_get_current_task();
+	__u64 *regs = (__u64 *)(BPF_CORE_READ(task, stack) + THREAD_BYTES) - NR_REGS;
+	__u64 orig_ax = -1, cs = 0;
+
+	if (!bpf_probe_read_kernel(&cs, sizeof(cs), regs + REG_CS) && cs == USER_CS &&
+	    !bpf_probe_read_kernel(&orig_ax, sizeof(orig_ax), regs + REG_ORIG_AX) &&
+	    (!ret_arg2 || !bpf_probe_read_kernel(ret_arg2, sizeof(*ret_arg2), regs + REG_SI)))
+		return orig_ax;
+#endif
+	return -1;
+}
+
+/* How the running task dies: SF_CALL_EXIT, SF_CALL_KILL, or SF_CALL_NONE if it does not. */
+static __always_inline __u8 dying_call(void)
+{
+	if (!(RD_TASK(flags) & PF_EXITING))
+		return SF_CALL_NONE;
+	/* As wait(2) has it; set before the files are closed: kernel/exit.c do_exit(). */
+	return RD_TASK(exit_code) & 0x7f ? SF_CALL_KILL : SF_CALL_EXIT;
+}
+
+/* With which call the running task closes: an enum sf_call, SF_CALL_NONE = not known. */
+static __noinline __u8 running_call(void)
+{
+	__u8 dying = dying_call();
+
+	if (dying)
+		return dying;
+	/* Workers call for others: io_uring's, MPTCP's. */
+	if (RD_TASK(flags) & (PF_KTHREAD | PF_IO_WORKER))
+		return SF_CALL_NONE;
+	switch (running_syscall(NULL)) {
+	case NR_CLOSE:
+	case NR_CLOSE_RANGE:
+		return SF_CALL_CLOSE;
+	case NR_SHUTDOWN:
+		return SF_CALL_SHUTDOWN;
+	case NR_CONNECT:
+		return SF_CALL_DISCONNECT;
+	default:
+		return SF_CALL_NONE;
+	}
+}
+
+/* Why the running task ends a timewait socket: an enum sf_wait_end, NONE = not known. */
+static __noinline __u8 running_wait_end(void)
+{
+	switch (running_syscall(NULL)) {
+	case NR_CONNECT:
+		return SF_WAIT_END_REUSED;
+	case NR_SENDTO: /* of netlink: sock_diag destroy */
+	case NR_SENDMSG:
+		return SF_WAIT_END_KILLED;
+	default:
+		return SF_WAIT_END_NONE;
+	}
+}
+
+#endif

@@ -1,0 +1,84 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""
+What the scenes share: what a synfin beside them says, and the checks that a
+scene collects. Standard library only, as it runs in the guests, too.
+"""
+import json
+import os
+import time
+
+DEADLINE_S = 60
+OWN_NETNS = os.stat("/proc/self/ns/net").st_ino
+
+
+class Tracer:
+    """What a synfin that somebody else runs writes: the events of our namespace."""
+
+    OURS = b'"netns":%d,' % OWN_NETNS
+
+    def __init__(self, path):
+        self.path = path
+        self.known, self.nr_bytes = [], 0
+
+    def events(self):
+        """All so far; each line is read once."""
+        with open(self.path, "rb") as file:
+            file.seek(self.nr_bytes)
+            for line in file:
+                if not line.endswith(b"\n"):
+                    break
+                self.nr_bytes += len(line)
+                if self.OURS in line:
+                    self.known.append(json.loads(line))
+        return self.known
+
+
+def wait_for(what, holds, deadline_s=DEADLINE_S):
+    end = time.monotonic() + deadline_s
+    while not holds():
+        if time.monotonic() > end:
+            raise TimeoutError("waited for " + what)
+        time.sleep(0.02)
+
+
+class Scene:
+    """One of the functions below: what it must lead to, collected as checks."""
+
+    def __init__(self, name, tier, tracers):
+        self.name = name
+        self.tier = tier
+        self.tracers = tracers
+        self.problems = []
+        self.nr_checks = 0
+
+    @property
+    def is_probing(self):
+        """Are there hooks on kernel functions?"""
+        return self.tier != "tracepoints"
+
+    def check(self, holds, *message):
+        self.nr_checks += 1
+        if not holds:
+            self.problems.append(" ".join(str(part) for part in message))
+
+    def is_(self, event, field, want):
+        """want: a value, None for absent, or a function that judges it."""
+        have = event.get(field)
+        holds = want(have) if callable(want) else have == want and type(have) is type(want)
+        self.check(holds, field, "is", repr(have), "in", json.dumps(event))
+
+    def matches(self, event, **wanted):
+        for field, want in wanted.items():
+            self.is_(event, field, want)
+
+    def find(self, name, command="trace", **fields):
+        """The events of this name with these fields, all of which are known."""
+        return [event for event in self.tracers[command].events()
+                if event["event_name"] == name and
+                all(event.get(field) == value for field, value in fields.items())]
+
+    def wait(self, name, number=1, command="trace", **fields):
+        """The one event, or the last one, that must come."""
+        wait_for("%s %s" % (name, fields),
+                 lambda: len(self.find(name, command, **fields)) >= number)
+        return self.find(name, command, **fields)[-1]

@@ -1,0 +1,43 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# guest.sh TIER...: runs in a guest, once per tier: tests/net/drive.sh with its scenes, what it wrote
+# left in /out/TIER, and in the full one wire.py, with its TAP there, too.
+set -u
+
+export PYTHONHOME=/usr PYTHONPATH=/usr/lib/python.zip
+status=0
+uname -r >/out/uname
+hostname synfin-guest
+# What it is at stands in the host's log: there it is found if the guest hangs.
+at() {
+	echo "guest: $(cut -d ' ' -f 1 /proc/uptime) s: $*" >&2
+}
+
+for tier; do
+	at "$tier: drive"
+	mkdir -p "/out/$tier"
+	SFGEN=/usr/bin/sfgen SCENES=/usr/lib/scenes.py TABLE=no DEADLINE=120 MANY=40 SOME=16 STORM=400 \
+		bash /usr/bin/drive.sh /usr/bin/synfin "/out/$tier" "$tier" || status=$?
+	# the times are taken in the same places in the other tiers, but for what the table in it says
+	if [ "$tier" = full ]; then
+		at "$tier: wire"
+		python3 /usr/lib/wire.py /usr/bin/synfin "$tier" 1000 >"/out/$tier/wire.tap" 2>&1
+	fi
+done
+at doctor
+{
+	# the one to copy to a host, too: all that it needs is in it
+	for program in synfin synfin-static; do
+		if "$program" doctor >"/out/$program" 2>&1 && ! grep -q WRONG "/out/$program" &&
+			[ "$(grep -c '^  right ' "/out/$program")" -ge 8 ]; then
+			echo "ok $program doctor: its self-test is right"
+		else
+			echo "not ok $program doctor: its self-test is right"
+			sed 's/^/# /' "/out/$program"
+		fi
+	done
+} >/out/doctor
+at stuck
+bash /usr/bin/stuck.sh >/out/stuck 2>&1
+at end
+exit "$status"
