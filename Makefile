@@ -436,9 +436,9 @@ synfin $(VERSION)
   make deps         install what is missing to build and to test (DRY_RUN=1: only say what)
   make run          deps, build, run it as root; ARGS="conns -p 42"
   make check        deps, then all tests; STAGES="lint unit" for some of:
-                    lint build unit cli golden fuzz net vm; logs in .output/check/;
+                    lint build unit cli golden fuzz net soak vm; logs in .output/check/;
                     SANITIZE=1: with a program that has ASan and UBSan, all but vm
-  make fuzz         libFuzzer on what reads foreign bytes; FUZZ_SECONDS=20
+  make fuzz         libFuzzer on what reads foreign bytes; FUZZ_SECONDS=60
   make golden       make the golden recording and texts anew (tests/golden/); see git diff
   make bench        what tracing costs, beside other tracers, 7 minutes; ARGS="--json FILE"
   make static       .output/synfin-static: one file to copy to another host

@@ -7,7 +7,8 @@
 #
 #     N passed, N failed, N skipped         exit 1 if anything failed
 #
-#     run.sh [STAGE...]     default: lint build unit cli golden fuzz net vm (golden, fuzz if they are there)
+#     run.sh [STAGE...]     default: lint build unit cli golden fuzz net soak vm (golden, fuzz, soak if they are
+#                           there)
 #
 # A runner is any program that prints TAP on standard output. It finds in its
 # environment: SYNFIN, SYNFIN_STATIC, SYNFIN_SANITIZED and SFGEN (programs, absolute paths).
@@ -150,7 +151,7 @@ build_program() {
 }
 
 stage_cli() {
-	build all sfgen bench-parts
+	build all static sfgen bench-parts
 	build_sanitized # for a test of its own
 	bats_in cli
 }
@@ -170,6 +171,12 @@ stage_net() {
 	script tests/net/run.sh
 }
 
+# Three minutes of what is left on for months; by hand: soak.py --seconds 3600.
+stage_soak() {
+	build_program sfgen bench-parts
+	run tests/bench/soak.py tests/bench/soak.py --build "$out" --seconds "${SOAK_SECONDS:-180}"
+}
+
 stage_vm() {
 	build all static sfgen
 	script tests/vm/matrix.sh
@@ -182,6 +189,7 @@ if [ $# = 0 ]; then
 	! compgen -G 'tests/golden/*.bats' >/dev/null || set -- "$@" golden
 	[ ! -e tests/fuzz/run.sh ] || set -- "$@" fuzz
 	set -- "$@" net
+	[ ! -e tests/bench/soak.py ] || set -- "$@" soak
 	[ "${SANITIZE:-0}" = 1 ] || set -- "$@" vm
 fi
 rm -rf "$logs/summary" "$logs/events"
@@ -196,7 +204,7 @@ for stage; do
 	if [ "$(type -t "stage_$stage")" = function ]; then
 		"stage_$stage"
 	else
-		fail "no such stage; there are lint build unit cli golden fuzz net vm"
+		fail "no such stage; there are lint build unit cli golden fuzz net soak vm"
 	fi
 	if [ $((passed + failed + skipped)) = $((before[0] + before[1] + before[2])) ]; then
 		fail "no test ran"

@@ -4,7 +4,7 @@
 
     soak.py --build DIR [--seconds N]
 
-Makes connections for N seconds (default 20, which is what make check has time for; an hour by hand):
+Makes connections for N seconds (default 20; three minutes in make check; an hour by hand):
 bursts as fast as they come, and such as are refused, reset, half-closed, or end with their process.
 Beside them run `serve` with a file that rotates, syslog over both transports, the journal, OTLP and
 Prometheus, which is scraped; `trace` and a recording to pipes that are read. Prints a line now and then
@@ -173,7 +173,7 @@ def scrape(path):
 
 
 def start_all(synfin, folder, receivers):
-    serve = [synfin, "serve", "--queue", "1M"]
+    serve = [synfin, "serve", "--queue", "1M", "--watch", "--interval", "1s"]
     for sink in ("file:%s/lines,rotate=1M,keep=2" % folder, "syslog:unix:" + receivers.unix,
                  "syslog:tcp:127.0.0.1:%d" % receivers.tcp.getsockname()[1], "journald",
                  "otlp:http://127.0.0.1:%d" % receivers.http.server_port,
