@@ -63,7 +63,7 @@ def find(name):
     """A program, also where only root's PATH leads."""
     found = shutil.which(name, path=os.environ.get("PATH", "") + ":/usr/sbin:/sbin")
     if not found:
-        raise Trouble(f"{name} is missing: make bench-deps installs it")
+        raise Trouble(f"no {name}: make bench-deps installs it")
     return found
 
 
