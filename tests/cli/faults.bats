@@ -12,6 +12,7 @@ fault() { timeout -k 5 150 "$BATS_TEST_DIRNAME/faults_stage.py" "$1"; }
 
 teardown() {
 	[ -z "${pid:-}" ] || kill -9 "$pid" 2>/dev/null || true
+	lines_are_valid
 }
 
 @test "the reader stands still under load: what is shown and what is counted lost is what happened" {
@@ -38,7 +39,7 @@ teardown() {
 	fault killed
 }
 
-@test "20,000 half-open handshakes, 20,000 SYN cookies: memory is flat, who connects is told" {
+@test "50,000 half-open handshakes, 50,000 SYN cookies: memory is flat, who connects is told" {
 	fault flood
 }
 

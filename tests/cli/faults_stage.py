@@ -470,8 +470,8 @@ def is_flood_told(inode):
 
 def flood_here():
     """In this namespace: SYNs that nobody goes on with, without and with cookies."""
-    port, number, host = 7804, 20000, Phantom.KERNEL
-    sysctl("ipv4/tcp_max_syn_backlog", 65536)
+    port, number, host = 7804, 50000, Phantom.KERNEL
+    sysctl("ipv4/tcp_max_syn_backlog", 131072)  # a quarter is kept for known peers
     sysctl("core/somaxconn", 65535)
     phantom = Phantom()
     inode = str(os.stat("/proc/self/ns/net").st_ino)
