@@ -20,7 +20,8 @@ build_with() {
 	run bpf/find-clang.sh "${O:-.output}/clang"
 	[ "$status" = 0 ]
 	export WITH_NCURSES=no WITH_MICROHTTPD=no
-	build_with clang "${output%% *}"
+	clang=${output%% *}
+	build_with clang "$clang"
 	! ldd "${O:-.output}/check/clang/synfin" | grep -q ncurses || false
 	run "${O:-.output}/check/clang/synfin" top
 	[ "$status" = 69 ]
@@ -29,6 +30,15 @@ build_with() {
 	run "${O:-.output}/check/clang/synfin" serve --to prometheus:9435
 	[ "$status" = 2 ]
 	[[ $output == 'synfin: --to'*'this synfin was built without libmicrohttpd' ]]
+	unset WITH_NCURSES WITH_MICROHTTPD
+	export WITH_CURL=no WITH_SYSTEMD=no
+	build_with clang "$clang"
+	run "${O:-.output}/check/clang/synfin" serve --to otlp:http://127.0.0.1:1
+	[ "$status" = 2 ]
+	[[ $output == 'synfin: --to'*'this synfin was built without libcurl' ]]
+	run "${O:-.output}/check/clang/synfin" serve --to journald
+	[ "$status" = 2 ]
+	[[ $output == 'synfin: --to'*'this synfin was built without libsystemd' ]]
 }
 
 @test "the programs build for x86-64 and arm64, with the types of the running kernel" {
