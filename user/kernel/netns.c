@@ -152,7 +152,8 @@ int sf_netns_each(sf_netns_fn fn, void *ctx, size_t *ret_nr_missed)
 	struct stat st;
 	int r;
 
-	walk.own_fd = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
+	/* Another thread may be in another one. */
+	walk.own_fd = open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC);
 	if (walk.own_fd < 0)
 		return -errno;
 	r = fstat(walk.own_fd, &st) ? -errno : note(&walk, st.st_ino);

@@ -305,7 +305,7 @@ static int read_addresses(struct sf_netns *ns)
 	uint32_t nr = 0;
 
 	if (getifaddrs(&all))
-		return 0;
+		return -errno;
 	for (const struct ifaddrs *at = all; at; at = at->ifa_next)
 		nr += is_inet(at);
 	ns->addrs = calloc(nr + 1, sizeof(*ns->addrs));
