@@ -65,3 +65,14 @@ start_named() {
 	pids+=("$pid")
 	wait_for_text "$name.err" "^synfin: tracing"
 }
+
+# Every line of JSON that the test left behind is one that the schema takes. Last in each teardown.
+lines_are_valid() {
+	! grep -rlqsD skip '^{"schema_version":' "$BATS_TEST_TMPDIR" ||
+		"$BATS_TEST_DIRNAME/lines_left.py" "$BATS_TEST_TMPDIR"
+}
+
+# For those that have none of their own.
+teardown() {
+	lines_are_valid
+}

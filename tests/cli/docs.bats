@@ -115,7 +115,7 @@ examples() {
 	cd "$BATS_TEST_TMPDIR"
 	sed 's|/var/log/synfin/||; s/^#\([a-z]\)/\1/' "$root/user/dist/synfin.conf" |
 		grep -v '^to = [js]' >conf
-	[ "$(grep -c '^[a-z]' conf)" = 3 ]
+	[ "$(grep -c '^[a-z]' conf)" = 4 ]
 	synfin serve --config conf -q -d 1ms
 	[ "$status" -eq 0 ]
 	[ -s synfin.jsonl ]

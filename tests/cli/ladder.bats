@@ -19,6 +19,7 @@ teardown() {
 	for name in ${namespaces:-}; do
 		ip netns del "$name" || true
 	done
+	lines_are_valid
 }
 
 # starts synfin in the background and waits until it traces; $pid

@@ -31,6 +31,7 @@ count_in_kernel() {
 
 teardown() {
 	[ -z "${pid:-}" ] || kill -9 "$pid" 2>/dev/null || true
+	lines_are_valid
 }
 
 @test "Ctrl-C ends it: status 0, a summary with counts and losses" {

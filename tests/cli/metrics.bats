@@ -19,6 +19,7 @@ setup() {
 teardown() {
 	kill_pids
 	ip netns del "$netns" || true
+	lines_are_valid
 }
 
 free_port() {

@@ -15,6 +15,7 @@ teardown() {
 	[ -z "${pid:-}" ] || kill -9 "$pid" 2>/dev/null || true
 	[ -z "${holder:-}" ] || kill -9 "$holder" 2>/dev/null || true
 	ip netns del "$ns"
+	lines_are_valid
 }
 
 # Opens a connection, says so, and waits for a line on its standard input: then it closes that

@@ -19,6 +19,7 @@ setup() {
 
 teardown() {
 	kill_pids
+	lines_are_valid
 }
 
 # start COMMAND...: any program, in the background; waits until it traces; $pid

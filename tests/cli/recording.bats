@@ -15,6 +15,7 @@ setup() {
 teardown() {
 	kill_pids
 	umount "$BATS_TEST_TMPDIR/small" 2>/dev/null || true
+	lines_are_valid
 }
 
 # stop [PID]: as Ctrl-C does; $status

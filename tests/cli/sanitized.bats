@@ -15,6 +15,7 @@ setup() {
 
 teardown() {
 	kill_pids
+	lines_are_valid
 }
 
 @test "ASan and UBSan have nothing to say of any command" {

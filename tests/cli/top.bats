@@ -14,6 +14,7 @@ setup() {
 teardown() {
 	[ -z "${tmux:-}" ] || $tmux kill-server 2>/dev/null || true
 	kill "$traffic_pid" 2>/dev/null || true
+	lines_are_valid
 }
 
 # Three connections to one port, over one of which bytes go all the time, and one to another port;
