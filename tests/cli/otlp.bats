@@ -25,6 +25,7 @@ setup() {
 
 teardown() {
 	kill_pids
+	lines_are_valid
 }
 
 # receiver [MODE]: a server of the test's own, on the port it had before, if any; $url
@@ -83,6 +84,21 @@ all_accounted() {
 	wait_for_ends log "$port" 120
 	finish
 	[ "$status" = 0 ]
+	[ "$dropped" = 0 ]
+	all_accounted once
+	judge same "$schema" log
+}
+
+@test "what is stuck arrives with its evidence" {
+	receiver
+	half_closed >half &
+	pids+=("$!")
+	wait_for_text half '^[0-9]'
+	serve --watch --interval 200ms --threshold close_wait=100ms --to "otlp:$url" --to file:log
+	wait_for_text log '"tcp.stuck".*"stuck_change":"begun"'
+	touch go
+	wait_for_text log '"stuck_change":"ended"'
+	finish
 	[ "$dropped" = 0 ]
 	all_accounted once
 	judge same "$schema" log

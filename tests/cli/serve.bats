@@ -18,6 +18,7 @@ setup() {
 teardown() {
 	kill_pids
 	umount "$BATS_TEST_TMPDIR/small" 2>/dev/null || true
+	lines_are_valid
 }
 
 # Of the last statistics line: what it says of the sink, as "SENT DROPPED"
@@ -29,6 +30,32 @@ counts() { # FILE SINK
 		    if sink["sink"] == sys.argv[2]:
 		        print(sink["lines_sent"], sink["lines_dropped"])
 	EOF
+}
+
+# rsyslog CONFIGURATION: a daemon of the test's own
+rsyslog() {
+	printf '%s\n' "$1" >rsyslog.conf
+	rsyslogd -n -f "$PWD/rsyslog.conf" -i "$PWD/rsyslog.pid" >rsyslog.out 2>&1 3>&- &
+	rsyslog=$!
+	pids+=("$rsyslog")
+}
+
+wait_for_socket() {
+	local end=$((SECONDS + 20))
+	until [ -S "$1" ]; do
+		[ "$SECONDS" -lt "$end" ] || { cat rsyslog.out; return 1; }
+		sleep 0.05
+	done
+}
+
+# Writes what comes on log.sock to stored: severity, program and line.
+rsyslog_unix() {
+	rsyslog 'module(load="imuxsock" SysSock.Use="off")
+input(type="imuxsock" Socket="'"$PWD"'/log.sock" CreatePath="on" RateLimit.Interval="0")
+template(name="t" type="string" string="%syslogseverity% %programname%[%procid%] %msg:2:$%\n")
+global(maxMessageSize="16k")
+action(type="omfile" file="'"$PWD"'/stored" template="t")'
+	wait_for_socket log.sock
 }
 
 @test "a file: every line is valid, both ends, none missing, none twice; statistics; 0640" {
@@ -56,11 +83,126 @@ assert seqs == list(range(1, len(seqs) + 1)), seqs[:20]'
 	(exec 3<>/dev/tcp/127.0.0.1/1) 2>/dev/null || true
 	kill -INT "$pid"
 	wait "$pid"
-	synfin serve -r recording --to file:log
+	rsyslog_unix
+	synfin serve -r recording --to file:log --to "syslog:unix:$PWD/log.sock"
 	[ "$status" = 0 ] || { echo "$err"; return 1; }
+	wait_for_lines stored "$(wc -l <log)"
+	sed 's/^[^{]*//' stored | diff - log
 	[ "$(grep -c '"event_name":"tcp.failed"' log)" = 2 ]
 	diff <(grep tcp.failed log) <("$SYNFIN" conns -r recording -o json 2>/dev/null | grep tcp.failed)
 	"$check_lines" "$schema" <log
+}
+
+@test "--watch: what gets stuck and what is over, once each, whatever is logged else" {
+	half_closed >half &
+	pids+=("$!")
+	wait_for_text half '^[0-9]'
+	read -r port holder <half
+	rsyslog_unix
+	serve --watch --interval 200ms --threshold close_wait=100ms,fin_wait2=1h --log failures \
+		--to file:log --to "syslog:unix:$PWD/log.sock" --to prometheus:unix:metrics "lport $port"
+	wait_for_text log '"tcp.stuck"'
+	sleep 1 # several looks: told once
+	curl -s --unix-socket metrics http://localhost/metrics >page.stuck
+	touch go
+	wait_for_text log '"stuck_change":"ended"'
+	sleep 1.5
+	curl -s --unix-socket metrics http://localhost/metrics >page.over
+	stop
+	[ "$status" = 0 ]
+	"$check_lines" "$schema" <log
+	/usr/bin/python3 - "$port" "$holder" <<-'EOF'
+		import json, sys
+		port, holder = map(int, sys.argv[1:])
+		lines = [json.loads(line) for line in open("log")]
+		stuck = [line for line in lines if line["event_name"] == "tcp.stuck"]
+		got = [(line["stuck_change"], line["connection_id"]) for line in stuck]
+		begun = {id for change, id in got if change == "begun"}
+		ended = {id for change, id in got if change == "ended"}
+		assert len(got) == 3 and len(begun) == 2 and len(ended) == 1 and ended < begun, got
+		for line in stuck:
+		    assert line["stuck_rule"] == "close_wait", line
+		    assert (line["process_pid"], line["server_port"]) == (holder, port), line
+		seqs = [line["seq"] for line in lines]
+		assert seqs == list(range(1, len(seqs) + 1)), seqs
+	EOF
+	wait_for_lines stored "$(wc -l <log)"
+	sed 's/^[^{]*//' stored | diff - log
+	[ "$(grep -c '^4 .*"tcp.stuck"' stored)" = 3 ]
+	grep -qx 'synfin_stuck{rule="close_wait",blame="local_app"} 2' page.stuck
+	grep -qx 'synfin_stuck{rule="close_wait",blame="local_app"} 1' page.over
+	grep -qx 'synfin_stuck{rule="unacked",blame="network"} 0' page.over
+}
+
+@test "--watch: thousands that get stuck at once are told one and all, and events meanwhile, too" {
+	/usr/bin/python3 -u - >many 3>&- <<-'EOF' &
+		import resource, socket, time
+		limit = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+		resource.setrlimit(resource.RLIMIT_NOFILE, (limit, limit))
+		listener = socket.create_server(("127.0.0.1", 0), backlog=512)
+		held = []
+		for _ in range(3000):
+		    near = socket.create_connection(listener.getsockname())
+		    held.append(listener.accept()[0])
+		    near.close()
+		print(listener.getsockname()[1])
+		time.sleep(100)
+	EOF
+	pids+=("$!")
+	wait_for_text many '^[0-9]'
+	serve --watch --interval 200ms --threshold close_wait=100ms,fin_wait2=1h --queue 64M \
+		--to file:log
+	port=$(dial 300)
+	wait_for_ends log "$port" 600
+	sleep 1
+	stop
+	[ "$status" = 0 ]
+	"$check_lines" "$schema" <log
+	/usr/bin/python3 - "$(cat many)" <<-'EOF'
+		import json, sys
+		lines = [json.loads(line) for line in open("log")]
+		told = [line["connection_id"] for line in lines if line["event_name"] == "tcp.stuck" and
+		        line["server_port"] == int(sys.argv[1])]
+		assert len(told) == len(set(told)) == 3000, (len(told), len(set(told)))
+		assert lines[-1]["events_lost"] == 0, lines[-1]
+	EOF
+}
+
+@test "--watch in the configuration; not with a recording; only the thread that looks keeps capabilities" {
+	printf 'to = file:log\nwatch = yes\ninterval = 100ms\n' >conf
+	serve --config conf
+	kept=0
+	for task in "/proc/$pid/task"/*; do
+		caps=$((0x$(sed -n 's/^CapPrm:\t//p' "$task/status")))
+		((caps & 1 << 21)) && kept=$((kept + 1)) # CAP_SYS_ADMIN
+		((caps & 1 << 0)) && { echo "CAP_CHOWN: $task"; return 1; }
+	done
+	[ "$kept" = 1 ]
+	kill -HUP "$pid"
+	wait_for_text serve.err 'the configuration was read again'
+	stop
+	[ "$status" = 0 ]
+	synfin serve --watch -r conf --to file:log
+	[ "$status" = 2 ]
+	one_clear_line
+	grep -q -- '--watch or -r' err
+}
+
+@test "--watch: a look that fails is told once, tracing goes on, and so does looking" {
+	# no descriptor is left for it, until there is; a look that is under way has some, too
+	serve --watch --interval 100ms --to file:log
+	sleep 0.3
+	open=$(for _ in $(seq 30); do find "/proc/$pid/fd" -mindepth 1 2>/dev/null | wc -l; done | sort -n | head -n 1)
+	prlimit --pid "$pid" --nofile="$open:"
+	wait_for_text serve.err 'cannot look for what is stuck: Too many open files'
+	sleep 0.5
+	port=$(dial 10)
+	wait_for_ends log "$port" 20
+	[ "$(grep -c 'cannot look' serve.err)" = 1 ]
+	prlimit --pid "$pid" --nofile=1024:
+	wait_for_text serve.err 'can be looked for again'
+	stop
+	[ "$status" = 0 ]
 }
 
 @test "no permission to trace: one clear line, status 77" {
@@ -189,6 +331,57 @@ seqs = [json.loads(line)["seq"] for line in open("all")]
 assert seqs == list(range(1, len(seqs) + 1)), seqs[:20]'
 }
 
+@test "SIGHUP again and again while lines are written: none is lost, none is there twice" {
+	serve --to file:log
+	dial 4000 >dialed &
+	dialing=$!
+	for i in 1 2 3 4 5 6 7 8; do
+		wait_for_text log '^{'
+		mv log "log.$i"
+		kill -HUP "$pid"
+		sleep 0.1
+	done
+	wait "$dialing"
+	port=$(cat dialed)
+	wait_for_text log "\"server_port\":$port,"
+	sleep 1
+	stop
+	[ "$status" = 0 ]
+	cat log.? log >all
+	[ "$(ends all "$port")" = 8000 ]
+	"$check_lines" "$schema" <all
+	/usr/bin/python3 -c '
+import json
+seqs = [json.loads(line)["seq"] for line in open("all")]
+assert seqs == list(range(1, len(seqs) + 1)), len(seqs)'
+}
+
+@test "SIGHUP takes a sink away that does not answer: the ring is read all the same" {
+	/usr/bin/python3 -c '
+import socket, time
+listener = socket.create_server(("127.0.0.1", 0), backlog=1)
+print(listener.getsockname()[1], "", flush=True)
+time.sleep(100)' >deaf 3>&- &
+	pids+=("$!")
+	wait_for_text deaf ' '
+	printf 'to = file:log\nto = syslog:tcp:127.0.0.1:%d\n' "$(cut -d ' ' -f 1 deaf)" >conf
+	serve --config conf
+	port=$(dial 2000)
+	wait_for_ends log "$port" 4000
+	echo 'to = file:log' >conf
+	kill -HUP "$pid"
+	wait_for_text serve.err 'was read again'
+	port=$(dial 100)
+	wait_for_ends log "$port" 200
+	wait_for_text serve.err '^synfin: syslog:tcp:.* lines sent, [0-9]* dropped'
+	stop
+	[ "$status" = 0 ]
+	/usr/bin/python3 -c '
+import json
+stats = [line for line in map(json.loads, open("log")) if line["event_name"] == "synfin.stats"]
+assert max(line["lag_us"] for line in stats) < 700_000, stats'
+}
+
 @test "it rotates by itself: files of that size at most, whole lines, the oldest goes" {
 	serve --to file:log,rotate=64K,keep=2
 	for _ in 1 2 3 4 5 6; do
@@ -272,21 +465,8 @@ assert lines[-1]["seq"] - len(lines) == lost, (lines[-1]["seq"], len(lines), los
 	[ ! -e /tmp/elsewhere-$$ ]
 }
 
-# rsyslog CONFIGURATION: a daemon of the test's own
-rsyslog() {
-	printf '%s\n' "$1" >rsyslog.conf
-	rsyslogd -n -f "$PWD/rsyslog.conf" -i "$PWD/rsyslog.pid" >rsyslog.out 2>&1 3>&- &
-	rsyslog=$!
-	pids+=("$rsyslog")
-}
-
 @test "syslog: rsyslogd on a local socket takes each line, with its severity" {
-	rsyslog 'module(load="imuxsock" SysSock.Use="off")
-input(type="imuxsock" Socket="'"$PWD"'/log.sock" CreatePath="on" RateLimit.Interval="0")
-template(name="t" type="string" string="%syslogseverity% %programname%[%procid%] %msg:2:$%\n")
-global(maxMessageSize="16k")
-action(type="omfile" file="'"$PWD"'/stored" template="t")'
-	wait_for_socket log.sock
+	rsyslog_unix
 	serve --to "syslog:unix:$PWD/log.sock" --to file:log
 	port=$(dial 50)
 	knock 3
@@ -311,14 +491,18 @@ action(type="omfile" file="'"$PWD"'/stored" template="t" asyncWriting="off" flus
 	serve --to "syslog:tcp:127.0.0.1:$tcp_port" --to file:log
 	port=$(dial 30)
 	wait_for_ends stored "$port" 60
+	dial 2000 >dialed &
+	dialing=$!
+	sleep 0.2
 	kill -9 "$rsyslog"
 	wait "$rsyslog" || true
 	rm -f rsyslog.pid
-	other=$(dial 30)
-	wait_for_ends log "$other" 60
+	wait "$dialing"
+	other=$(cat dialed)
+	wait_for_ends log "$other" 4000
 	wait_for_text serve.err 'syslog:tcp:.*: Connection re'
 	rsyslog "${conf/port=\"0\"/port=\"$tcp_port\"}"
-	wait_for_ends stored "$other" 60
+	wait_for_text stored "\"seq\":$(wc -l <log),"
 	stop
 	wait_for_text stored "\"seq\":$(wc -l <log),"
 	grep -F "\"server_port\":$port," stored | head -n 1 |
@@ -327,14 +511,6 @@ action(type="omfile" file="'"$PWD"'/stored" template="t" asyncWriting="off" flus
 	sed 's/^[^{]*//' stored | sort -u >got
 	sort -u log | comm -13 got - >missing
 	[ ! -s missing ]
-}
-
-wait_for_socket() {
-	local end=$((SECONDS + 20))
-	until [ -S "$1" ]; do
-		[ "$SECONDS" -lt "$end" ] || { cat rsyslog.out; return 1; }
-		sleep 0.05
-	done
 }
 
 @test "journald: each line is an entry with fields, a message and a priority" {

@@ -67,3 +67,24 @@ wait_for_lines() {
 		sleep 0.05
 	done
 }
+
+# Two connections of one process whose peers have closed: it closes the first at "go", and a third
+# that is well. Prints "PORT PID", then says when it has closed.
+half_closed() {
+	/usr/bin/python3 -u - 3>&- <<-'EOF'
+		import os, socket, time
+		listener = socket.create_server(("127.0.0.1", 0))
+		near = [socket.create_connection(listener.getsockname()) for _ in range(3)]
+		far = [listener.accept()[0] for _ in range(3)]
+		near[0].close()
+		near[1].close()
+		print(listener.getsockname()[1], os.getpid())
+		while not os.path.exists("go"):
+		    near[2].sendall(b"x")
+		    far[2].recv(1)
+		    time.sleep(0.02)
+		far[0].close()
+		print("closed")
+		time.sleep(60)
+	EOF
+}

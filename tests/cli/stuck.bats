@@ -364,6 +364,19 @@ pid_of() {
 	EOF
 }
 
+@test "a hundred thousand idle connections, both ends: an answer in 1.5 s, in less than 100 MB" {
+	PYTHONPATH=$here/../bench /usr/bin/python3 - "$SYNFIN" <<-'EOF'
+		import sys
+		sys.dont_write_bytecode = True
+		import snapshots
+		with snapshots.idle_connections(100000):
+		    runs = [snapshots.look([sys.argv[1], "stuck", "-o", "json"]) for _ in range(3)]
+		print(runs)
+		assert min(run["seconds"] for run in runs) < 1.5
+		assert max(run["rss_bytes"] for run in runs) < 100e6
+	EOF
+}
+
 @test "a thousand busy connections are not accused in a minute" {
 	/usr/bin/python3 - "$SYNFIN" <<-'EOF'
 		import os, resource, select, socket, subprocess, sys

@@ -16,6 +16,7 @@
 #include "base/util.h"
 #include "diagnose/diagnose.h"
 #include "story/names.h"
+#include "view/fields.h"
 
 #define HZ 250
 #define MINUTES(n) ((n)*60 * HZ)
@@ -536,9 +537,11 @@ static void test_slow(void **state)
 static void test_table(void **state)
 {
 	const struct sf_rule *rule;
+	size_t nr = 1; /* that of the ports */
 
 	(void)state;
 	for (size_t i = 0; (rule = sf_rule_at(i)); i++) {
+		nr++;
 		assert_non_null(rule->name);
 		for (size_t j = 0; j < i; j++)
 			assert_string_not_equal(rule->name, sf_rule_at(j)->name);
@@ -556,6 +559,7 @@ static void test_table(void **state)
 		assert_non_null(sf_evidence_kinds[i].name);
 		assert_non_null(sf_evidence_kinds[i].label);
 	}
+	assert_true(nr > 50 && nr <= SF_STUCK_RULES_MAX);
 }
 
 int main(void)

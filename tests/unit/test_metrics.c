@@ -218,6 +218,8 @@ static void test_losses(void **state)
 		{ .sink = "journald", .lines_sent = 5 },
 		{ .sink = "file:/b", .lines_sent = 4, .lines_dropped = 2 },
 	};
+	const struct sf_stuck_count stuck[] = { { "close_wait", "local_app", 12 },
+						{ "unacked", "network", 0 } };
 	struct sf_loss_view loss = {
 		.events_sent = 100,
 		.lost_ring = { [SF_EV_CLOSE] = 7, [SF_EV_FAILED] = 2 },
@@ -229,7 +231,9 @@ static void test_losses(void **state)
 		.lag_ns = 2500000,
 		.clock = { .is_known = true, .is_synchronized = true, .error_ns = 40000 },
 		.sinks = sinks,
-		.nr_sinks = 3
+		.nr_sinks = 3,
+		.stuck = stuck,
+		.nr_stuck = 2,
 	};
 
 	(void)state;
@@ -247,6 +251,11 @@ static void test_losses(void **state)
 	assert_true(has(&m, false, "synfin_lines_sent_total{sink=\"file\"} 7"));
 	assert_true(has(&m, false, "synfin_lines_dropped_total{sink=\"file\"} 3"));
 	assert_true(has(&m, false, "synfin_lines_sent_total{sink=\"journald\"} 5"));
+	assert_true(has(&m, false, "synfin_stuck{rule=\"close_wait\",blame=\"local_app\"} 12"));
+	assert_true(has(&m, true, "synfin_stuck{rule=\"unacked\",blame=\"network\"} 0"));
+	loss.nr_stuck = 0; /* nobody looks */
+	sf_metrics_loss(&m, &loss);
+	assert_null(strstr(page_of(&m, false), "synfin_stuck"));
 	loss.clock.is_synchronized = false; /* what the error was is nothing to go by */
 	sf_metrics_loss(&m, &loss);
 	assert_true(has(&m, false, "synfin_clock_synchronized 0"));
@@ -301,6 +310,10 @@ static void test_room(void **state)
 	m.nr_sinks = SF_METRICS_SINKS;
 	for (size_t i = 0; i < SF_METRICS_SINKS; i++)
 		snprintf(m.sinks[i].kind, sizeof(m.sinks[i].kind), "fifteen_bytes%02zu", i % 100);
+	m.nr_stuck = SF_STUCK_RULES_MAX;
+	for (size_t i = 0; i < SF_STUCK_RULES_MAX; i++)
+		m.stuck[i] = (struct sf_stuck_count){ "close_wait_unacked_not_leaving",
+						      "undetermined", UINT64_MAX };
 	for (int is_openmetrics = 0; is_openmetrics < 2; is_openmetrics++) {
 		len = sf_metrics_page(&m, is_openmetrics, text, SF_METRICS_PAGE_MAX);
 		assert_true(len > 0 && len < SF_METRICS_PAGE_MAX);

@@ -17,7 +17,7 @@
 #define SIZE_MAX_BYTES (256 * 1024)
 
 /* They make sense on a command line only. */
-static const char *const refused[] = { "config", "help", "version", "read", "write", "watch" };
+static const char *const refused[] = { "config", "help", "version", "read", "write" };
 
 static char *trim(char *text)
 {

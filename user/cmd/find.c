@@ -333,9 +333,11 @@ static int look_at(const struct sf_snapshot *snap, const struct sf_filter *filte
 	sf_find_case(snap, f, sock, &c);
 	if (!sf_diagnose(&c, thresholds, &v) || !sf_find_passes(snap, filter, sock))
 		return 0;
-	one.key = mix(state_key(c.sock), v.rule_nr);
+	/* Not the rule: one socket more in its process, and another holds for all of them. */
+	one.key = mix(state_key(c.sock), v.rule->blame * 2U + v.rule->is_notice);
 	one.group = group_of(snap, &c, &v);
 	one.age_ms = v.has_age ? v.age_ms : 0;
+	one.rule_nr = (uint32_t)v.rule_nr;
 	one.is_notice = v.rule->is_notice;
 	f->nr_stuck += !one.is_notice;
 	return append(f, &one);

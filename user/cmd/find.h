@@ -18,9 +18,10 @@ struct sf_snapshot;
 struct sf_event;
 
 struct sf_finding {
-	uint64_t key;	/* this socket and this rule */
+	uint64_t key;	/* this socket in this state, and whose fault it is */
 	uint64_t group; /* of one kind: rule, process, service */
 	uint64_t age_ms;
+	uint32_t rule_nr; /* for sf_rule_at() */
 	uint32_t sock;	  /* index in the snapshot */
 	uint32_t nr_more; /* of the first of a group: how many others there are */
 	bool is_notice;

@@ -110,7 +110,7 @@ const struct sf_opt sf_option_table[] = {
 	{ 0, "watch", SF_OPT_FLAG, NULL, FIELD(is_watch), 0, 0, NULL, NULL,
 	  "look again and again; tell what gets stuck and what is over", "What is stuck" },
 	{ 0, "interval", SF_OPT_DURATION, "TIME", FIELD(interval_ns), MIN_INTERVAL_NS, 0, NULL,
-	  NULL, "time between two looks (default 1s)", NULL },
+	  NULL, "time between two looks (default 1s, of serve 10s)", NULL },
 	{ 0, "threshold", SF_OPT_CALL, "NAME=TIME", FIELD(thresholds), 0, 0, NULL,
 	  sf_thresholds_parse, "how long is too long: accept, close_wait, ...; ports=PERCENT",
 	  NULL },
@@ -143,7 +143,7 @@ const struct sf_opt sf_option_table[] = {
 
 void sf_options_init(struct sf_options *options)
 {
-	*options = (struct sf_options){ .tier = TIER_NOT_GIVEN, .interval_ns = SF_NS_PER_S };
+	*options = (struct sf_options){ .tier = TIER_NOT_GIVEN };
 	sf_thresholds_init(&options->thresholds);
 }
 
@@ -162,6 +162,11 @@ int sf_options_settle(struct sf_options *options, char *err, size_t err_size)
 	if (!options->max_connections)
 		options->max_connections = DEFAULT_CONNECTIONS;
 	return 0;
+}
+
+uint64_t sf_options_interval_ns(const struct sf_options *options, uint64_t default_ns)
+{
+	return options->interval_ns ? options->interval_ns : default_ns;
 }
 
 bool sf_options_has_filter(const struct sf_options *options)

@@ -58,7 +58,7 @@ struct sf_options {
 	uint64_t count;	      /* lines to print, 0 = no limit */
 	uint64_t buffer_bytes;
 	uint64_t max_connections;
-	uint64_t interval_ns; /* of --watch */
+	uint64_t interval_ns; /* between two looks, 0 = the command's default */
 	struct sf_thresholds thresholds;
 	const char *write_path; /* record there, "-" = standard output; NULL: show */
 	const char *read_path;	/* a recording, "-" = standard input; NULL: trace */
@@ -100,6 +100,8 @@ void sf_options_init(struct sf_options *options);
  * exclude each other.
  */
 int sf_options_settle(struct sf_options *options, char *err, size_t err_size);
+/* Between two looks; default_ns: of this command. */
+uint64_t sf_options_interval_ns(const struct sf_options *options, uint64_t default_ns);
 /* Is there an option that keeps connections out? */
 bool sf_options_has_filter(const struct sf_options *options);
 /*

@@ -21,29 +21,35 @@
 #include "cmd/cmd.h"
 #include "cmd/config.h"
 #include "cmd/live.h"
+#include "cmd/serve_sinks.h"
+#include "cmd/serve_watch.h"
 #include "cmd/signals.h"
-#include "sink/sink.h"
+#include "cmd/take.h"
+#include "cmd/watch.h"
 #include "story/recording.h"
 #include "story/story.h"
 #include "view/fields.h"
 #include "view/pairs.h"
 #include "view/view.h"
 
-#define QUEUE_BYTES (8 * 1024 * 1024)
-/* What begins by then is over within 5 s: user/sink/syslog.c PATIENCE_MS, otlp.c GRACE_NS. */
-#define DRAIN_NS (2 * SF_NS_PER_S)
 #define STATS_NS (10 * SF_NS_PER_S)
 #define ENDS_MAX 4096
 #define WAIT_NS SF_NS_PER_S
+#define LOOK_NS (10 * SF_NS_PER_S)
+#define CHANGES_PER_ROUND 256 /* some 5 ms of the 10 between two rounds */
 
 struct serve {
 	const struct sf_options *options; /* in force; of the command line, or read again */
 	struct sf_options again;
 	struct sf_config_text text;
 	const struct sf_view_options *view; /* clock and host */
-	struct sf_sink *sinks[SF_SINKS_MAX];
-	size_t nr_sinks;
+	struct sf_serve_sinks sinks;
 	struct sf_pairs *pairs;
+	struct sf_serve_watch *watch; /* NULL: nobody asks what is stuck */
+	bool is_blind;		      /* its last look failed */
+	size_t nr_changes_told;	      /* of its last look */
+	struct sf_stuck_count stuck[SF_STUCK_RULES_MAX]; /* at its last look */
+	size_t nr_stuck;
 	uint64_t next_stats_ns;
 	uint64_t lag_ns; /* the longest since the last statistics */
 	uint64_t seq;	 /* has a gap where events were lost */
@@ -51,65 +57,6 @@ struct serve {
 	uint64_t nr_logged;
 	struct sf_community_ids ids;
 };
-
-/* ---- sinks ---- */
-
-static void stop_sinks(struct sf_sink **sinks, size_t nr, uint64_t drain_ns)
-{
-	uint64_t end_ns = sf_monotonic_ns() + drain_ns;
-
-	for (size_t i = 0; i < nr; i++)
-		sf_sink_finish(sinks[i], end_ns);
-	for (size_t i = 0; i < nr; i++) {
-		struct sf_sink_counts counts;
-
-		sf_sink_stop(sinks[i]);
-		sf_sink_counts(sinks[i], &counts);
-		/* One that never had a line, statistics at least, never began. */
-		if (counts.nr_sent || counts.nr_dropped)
-			sf_notice("%s: %" PRIu64 " lines sent, %" PRIu64 " dropped",
-				  sf_sink_spec(sinks[i]), counts.nr_sent, counts.nr_dropped);
-		sf_sink_free(sinks[i]);
-	}
-}
-
-static int start_sinks(const struct sf_options *options, struct sf_sink **ret, size_t *ret_nr,
-		       char *err, size_t err_size)
-{
-	uint64_t bytes = options->queue_bytes ? options->queue_bytes : QUEUE_BYTES;
-	size_t nr = 0;
-	int r = 0;
-
-	while (!r && nr < options->sinks.nr) {
-		r = sf_sink_new(options->sinks.specs[nr], bytes, &ret[nr], err, err_size);
-		nr += !r;
-	}
-	if (r)
-		stop_sinks(ret, nr, 0);
-	*ret_nr = r ? 0 : nr;
-	return r;
-}
-
-static void send_line(struct serve *s, const char *line, size_t len)
-{
-	for (size_t i = 0; i < s->nr_sinks; i++)
-		sf_sink_add(s->sinks[i], line, len);
-}
-
-/* What went wrong with one, and that it is well again: once each. */
-static void tell_news(struct serve *s)
-{
-	char err[SF_SINK_ERROR_SIZE];
-
-	for (size_t i = 0; i < s->nr_sinks; i++) {
-		if (!sf_sink_news(s->sinks[i], err))
-			continue;
-		if (err[0])
-			sf_warn("%s: %s", sf_sink_spec(s->sinks[i]), err);
-		else
-			sf_notice("%s: works again", sf_sink_spec(s->sinks[i]));
-	}
-}
 
 /* ---- lines ---- */
 
@@ -162,7 +109,7 @@ static void log_event(struct serve *s, const struct sf_event *event, const struc
 	if (json.overflow)
 		return; /* SF_JSON_LINE_MAX has room for all there is */
 	text[json.len] = '\n';
-	send_line(s, text, json.len + 1);
+	sf_serve_sinks_add(&s->sinks, text, json.len + 1);
 	s->nr_logged++;
 }
 
@@ -187,7 +134,7 @@ static int on_ready(void *ctx)
 	struct serve *s = ctx;
 	char err[512];
 
-	if (start_sinks(s->options, s->sinks, &s->nr_sinks, err, sizeof(err)))
+	if (sf_serve_sinks_start(&s->sinks, s->options, err, sizeof(err)))
 		return sf_err(SF_EXIT_FAILURE, "cannot start: %s", err);
 	return SF_EXIT_OK;
 }
@@ -199,8 +146,7 @@ static bool on_event(void *ctx, const struct sf_event *event)
 	struct sf_pair pair;
 
 	/* Counted whether or not it has a line. */
-	for (size_t i = 0; i < s->nr_sinks; i++)
-		sf_sink_event(s->sinks[i], event, s->view->realtime_offset_ns);
+	sf_serve_sinks_event(&s->sinks, event, s->view->realtime_offset_ns);
 	if ((event->kind != SF_EV_CLOSE && event->kind != SF_EV_FAILED) ||
 	    s->options->log_choice == SF_LOG_STEPS) {
 		if (is_logged(s, event))
@@ -209,6 +155,63 @@ static bool on_event(void *ctx, const struct sf_event *event)
 		log_pair(s, &pair);
 	}
 	return s->nr_logged != nr_before;
+}
+
+/* Whatever is logged else: neither --log nor --sample leaves out what is stuck. */
+static bool log_finding(void *ctx, struct sf_line *line, const struct sf_stuck_view *view)
+{
+	struct serve *s = ctx;
+	char text[SF_VIEW_LINE_MAX];
+	struct sf_json json;
+
+	line->seq = ++s->seq;
+	line->ids = &s->ids;
+	sf_json_init(&json, text, sizeof(text) - 1);
+	sf_fields_stuck(&json, view);
+	if (json.overflow)
+		return true;
+	text[json.len] = '\n';
+	sf_serve_sinks_add(&s->sinks, text, json.len + 1);
+	return true;
+}
+
+/* Once per change of that. What the first look could not see the others cannot see either. */
+static void tell_sight(struct serve *s, const struct sf_watch *watch, int r)
+{
+	if (r == -EXDEV)
+		sf_warn("cannot return to the network namespace that was left to look for what is "
+			"stuck: no more looks");
+	else if (r && !s->is_blind)
+		sf_warn("cannot look for what is stuck: %s; it is tried again", strerror(-r));
+	else if (!r && s->is_blind)
+		sf_notice("what is stuck can be looked for again");
+	if (!r && watch->nr_looks == 1)
+		sf_take_said(watch->snapper, &sf_watch_last(watch)->snap, 0);
+	s->is_blind = r;
+}
+
+/*
+ * What has begun, and what is over, if the thread that looks has looked. So many lines at a time:
+ * the ring is read in between.
+ */
+static void log_stuck(struct serve *s)
+{
+	const struct sf_watch *watch;
+	int r;
+
+	watch = s->watch ? sf_serve_watch_look(s->watch, &r) : NULL;
+	if (!watch)
+		return;
+	if (!s->nr_changes_told) {
+		tell_sight(s, watch, r);
+		s->nr_stuck = r ? 0 : sf_watch_counts(watch, s->stuck);
+	}
+	s->nr_changes_told = sf_watch_changes(watch, s->nr_changes_told, CHANGES_PER_ROUND,
+					      log_finding, s);
+	if (s->nr_changes_told < watch->nr_changes)
+		return;
+	s->nr_changes_told = 0;
+	sf_serve_watch_next(s->watch);
 }
 
 static void log_stats(struct serve *s, const struct sf_loss_view *loss)
@@ -226,69 +229,10 @@ static void log_stats(struct serve *s, const struct sf_loss_view *loss)
 	if (json.overflow)
 		return;
 	text[json.len] = '\n';
-	send_line(s, text, json.len + 1);
-}
-
-/* What became of the lines, by sink. Returns how many take lines. */
-static size_t count_lines(const struct serve *s, struct sf_sink_view ret[SF_SINKS_MAX])
-{
-	size_t nr = 0;
-
-	for (size_t i = 0; i < s->nr_sinks; i++) {
-		struct sf_sink_counts counts;
-
-		if (!sf_sink_takes_lines(s->sinks[i]))
-			continue;
-		sf_sink_counts(s->sinks[i], &counts);
-		ret[nr++] = (struct sf_sink_view){ .sink = sf_sink_spec(s->sinks[i]),
-						   .lines_sent = counts.nr_sent,
-						   .lines_dropped = counts.nr_dropped,
-						   .retries = counts.nr_retries,
-						   .queued_bytes = counts.queued_bytes };
-	}
-	return nr;
+	sf_serve_sinks_add(&s->sinks, text, json.len + 1);
 }
 
 /* ---- SIGHUP, and what else comes by the clock ---- */
-
-/* Takes a sink of that spec out of those that run. NULL: there is none. */
-static struct sf_sink *take_running(struct serve *s, const char *spec)
-{
-	for (size_t i = 0; i < s->nr_sinks; i++) {
-		struct sf_sink *sink = s->sinks[i];
-
-		if (strcmp(sf_sink_spec(sink), spec) != 0)
-			continue;
-		s->sinks[i] = s->sinks[--s->nr_sinks];
-		return sink;
-	}
-	return NULL;
-}
-
-/*
- * Sinks that stay keep their queues. Those that go have a second: the ring fills meanwhile. One
- * that cannot be made is told, the others go on.
- */
-static void change_sinks(struct serve *s, const struct sf_options *options)
-{
-	uint64_t bytes = options->queue_bytes ? options->queue_bytes : QUEUE_BYTES;
-	struct sf_sink *sinks[SF_SINKS_MAX];
-	char err[SF_SINK_ERROR_SIZE];
-	size_t nr = 0;
-
-	for (size_t i = 0; i < options->sinks.nr; i++) {
-		const char *spec = options->sinks.specs[i];
-
-		sinks[nr] = take_running(s, spec);
-		if (!sinks[nr] && sf_sink_new(spec, bytes, &sinks[nr], err, sizeof(err)))
-			sf_warn("%s: %s", spec, err);
-		else
-			nr++;
-	}
-	stop_sinks(s->sinks, s->nr_sinks, SF_NS_PER_S);
-	memcpy(s->sinks, sinks, nr * sizeof(*sinks));
-	s->nr_sinks = nr;
-}
 
 /* Only what does not need the kernel side to be loaded again. */
 static void read_again(struct serve *s)
@@ -312,7 +256,7 @@ static void read_again(struct serve *s)
 			s->options->config_path);
 		options.log_choice = s->options->log_choice;
 	}
-	change_sinks(s, &options);
+	sf_serve_sinks_change(&s->sinks, &options);
 	s->again = options;
 	s->options = &s->again;
 	sf_config_clear(&s->text);
@@ -322,8 +266,7 @@ static void read_again(struct serve *s)
 
 static void hang_up(struct serve *s)
 {
-	for (size_t i = 0; i < s->nr_sinks; i++)
-		sf_sink_reopen(s->sinks[i]);
+	sf_serve_sinks_reopen(&s->sinks);
 	if (s->options->config_path)
 		read_again(s);
 }
@@ -336,6 +279,7 @@ static bool on_due(void *ctx, uint64_t now_ns)
 
 	if (sf_signals_hangup())
 		hang_up(s);
+	log_stuck(s);
 	if (!sf_pairs_due(s->pairs, now_ns, &pair))
 		return false;
 	log_pair(s, &pair);
@@ -359,7 +303,7 @@ static void on_second(void *ctx, const struct sf_loss_view *loss)
 	struct sf_sink_view sinks[SF_SINKS_MAX];
 	struct sf_loss_view with_sinks = *loss;
 
-	tell_news(s);
+	sf_serve_sinks_tend(&s->sinks);
 	note_lost(s, loss);
 	if (!s->options->read_path) {
 		s->lag_ns = sf_max_u64(s->lag_ns, loss->lag_ns);
@@ -368,9 +312,10 @@ static void on_second(void *ctx, const struct sf_loss_view *loss)
 		with_sinks.clock = sf_clock_state();
 	}
 	with_sinks.sinks = sinks;
-	with_sinks.nr_sinks = count_lines(s, sinks);
-	for (size_t i = 0; i < s->nr_sinks; i++)
-		sf_sink_loss(s->sinks[i], &with_sinks);
+	with_sinks.nr_sinks = sf_serve_sinks_count(&s->sinks, sinks);
+	with_sinks.stuck = s->stuck;
+	with_sinks.nr_stuck = s->nr_stuck;
+	sf_serve_sinks_loss(&s->sinks, &with_sinks);
 	if (loss->time_ns < s->next_stats_ns && !loss->is_last)
 		return;
 	s->next_stats_ns = loss->time_ns + STATS_NS;
@@ -409,14 +354,24 @@ static int run(const struct sf_options *options, int argc, const char *const *ar
 	if (options->write_path || options->count || options->format != SF_FORMAT_TABLE)
 		return sf_err(SF_EXIT_USAGE, "serve has its sinks for output: leave out -w, -o "
 					     "and -C");
+	if (options->is_watch && options->read_path)
+		return sf_err(SF_EXIT_USAGE, "a recording does not tell what is stuck now: leave "
+					     "out --watch or -r");
 	r = sf_pairs_new(ENDS_MAX, WAIT_NS, &s.pairs);
 	if (r)
 		return sf_err(SF_EXIT_FAILURE, "cannot start: %s", strerror(-r));
-	if (sf_signals_take_hangup())
+	if (options->is_watch)
+		r = sf_serve_watch_start(options, argc, argv,
+					 sf_options_interval_ns(options, LOOK_NS), &s.watch);
+	if (!r && sf_signals_take_hangup())
 		r = sf_err(SF_EXIT_FAILURE, "cannot handle signals: %s", strerror(errno));
-	else
+	else if (!r)
 		r = sf_live_run(&what, options, argc, argv);
-	stop_sinks(s.sinks, s.nr_sinks, DRAIN_NS);
+	if (s.watch)
+		sf_serve_watch_finish(s.watch); /* its last look goes on while the sinks drain */
+	sf_serve_sinks_stop(&s.sinks);
+	if (!sf_serve_watch_free(s.watch))
+		sf_verbose("a look at what is stuck was cut short");
 	sf_config_clear(&s.text);
 	sf_pairs_free(s.pairs);
 	return r;

@@ -32,19 +32,22 @@ int sf_take_start(const struct sf_options *options, struct sf_snapper **ret)
 	return SF_EXIT_OK;
 }
 
-int sf_take(struct sf_snapper *snapper, struct sf_snapshot *ret)
+int sf_take_said(const struct sf_snapper *snapper, const struct sf_snapshot *snap, int r)
 {
-	int r = sf_snapper_take(snapper, ret);
-
 	if (r)
 		return sf_start_no_sockets(r);
-	if (ret->nr_missed_ns && sf_snapper_nr_taken(snapper) == 1) /* it stays so */
+	if (snap->nr_missed_ns && sf_snapper_nr_taken(snapper) == 1) /* it stays so */
 		sf_warn("not all network namespaces can be found and entered (that takes "
 			"CAP_SYS_ADMIN, CAP_SYS_PTRACE and the host's own /proc): the sockets of "
 			"others are missing");
-	if (ret->nr_bad)
-		sf_warn("%zu sockets were not as expected and were left out", ret->nr_bad);
+	if (snap->nr_bad)
+		sf_warn("%zu sockets were not as expected and were left out", snap->nr_bad);
 	return SF_EXIT_OK;
+}
+
+int sf_take(struct sf_snapper *snapper, struct sf_snapshot *ret)
+{
+	return sf_take_said(snapper, ret, sf_snapper_take(snapper, ret));
 }
 
 int sf_take_filter(const struct sf_options *options, int argc, const char *const *argv,

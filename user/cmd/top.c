@@ -216,7 +216,7 @@ static int look(struct sf_top_state *top)
 		return 0;
 	r = sf_look_take(&top->look, top->filter, &top->rows);
 	top->nr_looks++;
-	top->next_ns = sf_boottime_ns() + top->options->interval_ns;
+	top->next_ns = sf_boottime_ns() + sf_options_interval_ns(top->options, SF_TOP_INTERVAL_NS);
 	return r;
 }
 

@@ -7,6 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/clock.h"
 #include "base/out.h"
 #include "cmd/look.h"
 #include "cmd/options.h"
@@ -14,6 +15,8 @@
 #include "view/host.h"
 #include "view/top.h"
 #include "view/view.h"
+
+#define SF_TOP_INTERVAL_NS SF_NS_PER_S /* if none is given */
 
 enum sf_top_mode {
 	SF_TOP_LIST,

@@ -55,11 +55,12 @@ static void draw_title(const struct sf_top_state *top)
 {
 	char time[SF_TIME_STRLEN] = "", every[SF_TIME_STRLEN];
 	uint64_t real_ns = sf_realtime_ns(top->look.looked_ns, sf_realtime_offset_ns());
+	uint64_t interval_ns = sf_options_interval_ns(top->options, SF_TOP_INTERVAL_NS);
 
 	sf_time_local(real_ns, time);
 	time[strcspn(time, ".")] = '\0';
 	put_line(0, SF_LOOK_TITLE, "synfin top - %s - %s, every %s - by %s%s%s%s%s", top->host.name,
-		 time, sf_duration_format(top->options->interval_ns, every),
+		 time, sf_duration_format(interval_ns, every),
 		 sf_top_order_name(top->rows.order), top->rows.is_reversed ? " reversed" : "",
 		 top->is_paused ? " - PAUSED" : "", top->typed[0] ? " - " : "", top->typed);
 }

@@ -107,6 +107,9 @@ void sf_metrics_loss(struct sf_metrics *m, const struct sf_loss_view *loss)
 	m->has_lag = loss->has_lag;
 	m->lag_ns = loss->lag_ns;
 	m->clock = loss->clock;
+	m->nr_stuck = sf_min_size(loss->nr_stuck, SF_STUCK_RULES_MAX);
+	for (size_t i = 0; i < m->nr_stuck; i++)
+		m->stuck[i] = loss->stuck[i];
 	for (size_t i = 0; i < m->nr_sinks; i++)
 		m->sinks[i].nr_sent = m->sinks[i].nr_dropped = 0;
 	for (size_t i = 0; i < loss->nr_sinks; i++) {

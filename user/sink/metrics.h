@@ -15,8 +15,7 @@
 #include "base/clock.h"
 #include "bpf/story.h"
 #include "story/names.h"
-
-struct sf_loss_view;
+#include "view/fields.h"
 
 #define SF_METRICS_BUCKETS 22 /* the last one is for what is above all limits */
 #define SF_METRICS_SINKS 16
@@ -62,6 +61,8 @@ struct sf_metrics {
 	struct sf_clock_state clock;
 	struct sf_metrics_sink sinks[SF_METRICS_SINKS];
 	size_t nr_sinks;
+	struct sf_stuck_count stuck[SF_STUCK_RULES_MAX];
+	size_t nr_stuck;
 };
 
 /*

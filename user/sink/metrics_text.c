@@ -250,6 +250,19 @@ static void put_clocks(struct page *p, const struct sf_metrics *m)
 			  "By how much the host's clock may be wrong.", m->clock.error_ns);
 }
 
+/* A rule that was met once keeps its row: that it is over is seen as 0. */
+static void put_stuck(struct page *p, const struct sf_metrics *m)
+{
+	if (!m->nr_stuck)
+		return;
+	put_head(p, "synfin_stuck", "gauge", NULL,
+		 "Connections, listeners and destinations that are stuck, by rule and whose fault "
+		 "it is.");
+	for (size_t i = 0; i < m->nr_stuck; i++)
+		put(p, "synfin_stuck{rule=\"%s\",blame=\"%s\"} %" PRIu64 "\n", m->stuck[i].rule,
+		    m->stuck[i].blame, m->stuck[i].nr);
+}
+
 static void put_sinks(struct page *p, const struct sf_metrics *m)
 {
 	if (!m->nr_sinks)
@@ -276,6 +289,7 @@ size_t sf_metrics_page(const struct sf_metrics *m, bool is_openmetrics, char *bu
 	put_resets(&page, m);
 	put_losses(&page, m);
 	put_clocks(&page, m);
+	put_stuck(&page, m);
 	put_sinks(&page, m);
 	if (is_openmetrics)
 		put(&page, "# EOF\n");

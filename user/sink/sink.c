@@ -386,6 +386,11 @@ void sf_sink_stop(struct sf_sink *sink)
 	pthread_join(sink->thread, NULL);
 }
 
+bool sf_sink_try_stop(struct sf_sink *sink)
+{
+	return !pthread_tryjoin_np(sink->thread, NULL);
+}
+
 void sf_sink_free(struct sf_sink *sink)
 {
 	if (!sink)

@@ -93,6 +93,8 @@ const char *sf_sink_kind_name(size_t i, const char **ret_lacks);
 void sf_sink_finish(struct sf_sink *sink, uint64_t end_ns);
 /* After sf_sink_finish(): waits for the end of its thread. */
 void sf_sink_stop(struct sf_sink *sink);
+/* The same without waiting: true if its thread is over. */
+bool sf_sink_try_stop(struct sf_sink *sink);
 /* After sf_sink_stop(). */
 void sf_sink_free(struct sf_sink *sink);
 /* False: it counts events, and is told of no line. */

@@ -42,6 +42,15 @@ struct sf_sink_view {
 	uint64_t queued_bytes;
 };
 
+#define SF_STUCK_RULES_MAX 128 /* more than there are */
+
+/* How many are stuck by one rule. */
+struct sf_stuck_count {
+	const char *rule; /* static, as is blame */
+	const char *blame;
+	uint64_t nr;
+};
+
 /* The program's own counters, since it started. */
 struct sf_loss_view {
 	uint64_t time_ns; /* CLOCK_BOOTTIME when they were read */
@@ -55,6 +64,8 @@ struct sf_loss_view {
 	size_t nr_hooks_missing;
 	const struct sf_sink_view *sinks; /* borrowed, nr_sinks; of serve only */
 	size_t nr_sinks;
+	const struct sf_stuck_count *stuck; /* borrowed, nr_stuck rules that were met; of serve */
+	size_t nr_stuck;
 	bool has_lag;	 /* by serve, of what is traced now */
 	uint64_t lag_ns; /* the longest that an event waited to be read, since the line before */
 	struct sf_clock_state clock;
