@@ -158,14 +158,23 @@ class Capture:
                                     "--time-stamp-precision=nano", "tcp", stderr=log)
         wait_for("tcpdump to listen", lambda: "listening" in open(self.log).read())
 
+    def has_taken_all(self):
+        """Asked by SIGUSR1: it may not have woken yet for what the kernel holds for it."""
+        self.process.send_signal(signal.SIGUSR1)
+        time.sleep(0.2)
+        with open(self.log, encoding="ascii") as log:
+            said = re.findall(r"(\d+) packets captured, (\d+) packets received by filter", log.read())
+        return said and said[-1][0] == said[-1][1]
+
     def stop(self):
         """[(time, segment)], all of them."""
+        wait_for("tcpdump to take all", self.has_taken_all)
         self.process.send_signal(signal.SIGINT)
         self.process.wait(DEADLINE_S)
         with open(self.log, encoding="ascii") as log:
             text = log.read()
-        assert "\n0 packets dropped by kernel" in text, text
-        captured, received = (int(re.search(r"(\d+) packets " + word, text)[1])
+        assert text.endswith("\n0 packets dropped by kernel\n"), text
+        captured, received = (int(re.findall(r"(\d+) packets " + word, text)[-1])
                               for word in ("captured", "received by filter"))
         assert captured == received, text
         with open(self.file, "rb") as file:
