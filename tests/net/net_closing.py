@@ -271,8 +271,11 @@ class Judge:
             if line["variant"] not in GREETED or got is None:
                 continue
             for name in ("first_sent_us", "first_received_us"):
-                check.that((got.get(name) is not None) == is_due, name, "is",
-                           "due" if is_due else "not known", "in", got)
+                is_told = got.get(name) is not None
+                if is_due:
+                    check.there((line["variant"], line["role"]), is_told, name, "is due in", got)
+                else:
+                    check.that(not is_told, name, "is not known in", got)
         return check
 
 
