@@ -45,9 +45,9 @@ struct serve {
 	const struct sf_view_options *view; /* clock and host */
 	struct sf_serve_sinks sinks;
 	struct sf_pairs *pairs;
-	struct sf_serve_watch *watch; /* NULL: nobody asks what is stuck */
-	bool is_blind;		      /* its last look failed */
-	size_t nr_changes_told;	      /* of its last look */
+	struct sf_serve_watch *watch;			 /* NULL: nobody asks what is stuck */
+	bool is_blind;					 /* its last look failed */
+	size_t nr_changes_told;				 /* of its last look */
 	struct sf_stuck_count stuck[SF_STUCK_RULES_MAX]; /* at its last look */
 	size_t nr_stuck;
 	uint64_t next_stats_ns;
@@ -206,8 +206,8 @@ static void log_stuck(struct serve *s)
 		tell_sight(s, watch, r);
 		s->nr_stuck = r ? 0 : sf_watch_counts(watch, s->stuck);
 	}
-	s->nr_changes_told = sf_watch_changes(watch, s->nr_changes_told, CHANGES_PER_ROUND,
-					      log_finding, s);
+	s->nr_changes_told =
+		sf_watch_changes(watch, s->nr_changes_told, CHANGES_PER_ROUND, log_finding, s);
 	if (s->nr_changes_told < watch->nr_changes)
 		return;
 	s->nr_changes_told = 0;

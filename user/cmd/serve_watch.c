@@ -27,9 +27,9 @@
  * bpf_iter_create() is a bpf() command; the last four: to find the network namespaces by their
  * processes, to enter them, and with --no-bpf to read what others' descriptors are.
  */
-#define LOOK_CAPS                                                             \
-	(SF_CAP(CAP_BPF) | SF_CAP(CAP_PERFMON) | SF_CAP(CAP_SYS_ADMIN) |      \
-	 SF_CAP(CAP_SYS_PTRACE) | SF_CAP(CAP_DAC_READ_SEARCH) | SF_CAP(CAP_NET_ADMIN))
+#define LOOK_CAPS                                                                                 \
+	(SF_CAP(CAP_BPF) | SF_CAP(CAP_PERFMON) | SF_CAP(CAP_SYS_ADMIN) | SF_CAP(CAP_SYS_PTRACE) | \
+	 SF_CAP(CAP_DAC_READ_SEARCH) | SF_CAP(CAP_NET_ADMIN))
 
 #define PATIENCE_S 1
 

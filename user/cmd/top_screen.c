@@ -60,9 +60,9 @@ static void draw_title(const struct sf_top_state *top)
 	sf_time_local(real_ns, time);
 	time[strcspn(time, ".")] = '\0';
 	put_line(0, SF_LOOK_TITLE, "synfin top - %s - %s, every %s - by %s%s%s%s%s", top->host.name,
-		 time, sf_duration_format(interval_ns, every),
-		 sf_top_order_name(top->rows.order), top->rows.is_reversed ? " reversed" : "",
-		 top->is_paused ? " - PAUSED" : "", top->typed[0] ? " - " : "", top->typed);
+		 time, sf_duration_format(interval_ns, every), sf_top_order_name(top->rows.order),
+		 top->rows.is_reversed ? " reversed" : "", top->is_paused ? " - PAUSED" : "",
+		 top->typed[0] ? " - " : "", top->typed);
 }
 
 static void draw_sums(const struct sf_top_state *top)

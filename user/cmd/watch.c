@@ -230,16 +230,16 @@ static int note_change(struct sf_watch *watch, size_t at, bool is_port, bool has
 {
 	if (watch->nr_changes == watch->change_slots) {
 		size_t slots = watch->change_slots ? watch->change_slots * 2 : 64;
-		struct sf_watch_change *grown =
-			reallocarray(watch->changes, slots, sizeof(*grown));
+		struct sf_watch_change *grown = reallocarray(watch->changes, slots, sizeof(*grown));
 
 		if (!grown)
 			return -ENOMEM;
 		watch->changes = grown;
 		watch->change_slots = slots;
 	}
-	watch->changes[watch->nr_changes++] = (struct sf_watch_change){
-		.at = (uint32_t)at, .is_port = is_port, .has_ended = has_ended };
+	watch->changes[watch->nr_changes++] = (struct sf_watch_change){ .at = (uint32_t)at,
+									.is_port = is_port,
+									.has_ended = has_ended };
 	return 0;
 }
 
@@ -333,8 +333,9 @@ static void add_count(const struct sf_rule *rule, uint64_t nr, struct sf_stuck_c
 		      size_t *ret_nr)
 {
 	if (!rule->is_notice && *ret_nr < SF_STUCK_RULES_MAX)
-		ret[(*ret_nr)++] = (struct sf_stuck_count){
-			.rule = rule->name, .blame = sf_blame_name(rule->blame), .nr = nr };
+		ret[(*ret_nr)++] = (struct sf_stuck_count){ .rule = rule->name,
+							    .blame = sf_blame_name(rule->blame),
+							    .nr = nr };
 }
 
 size_t sf_watch_counts(const struct sf_watch *watch, struct sf_stuck_count *ret)

@@ -41,7 +41,7 @@ struct sf_watch {
 	struct sf_filter *filter;
 	struct sf_snapper *snapper;
 	bool wants_notices;
-	bool wants_groups;	       /* of a group its oldest only, if it is asked what is stuck now */
+	bool wants_groups; /* of a group its oldest only, if it is asked what is stuck now */
 	struct sf_watch_look looks[2]; /* the last two; an empty one before the first */
 	int64_t realtime_offset_ns;    /* CLOCK_REALTIME minus CLOCK_BOOTTIME, at the last look */
 	uint64_t nr_looks;
