@@ -258,6 +258,40 @@ pid_of() {
 	EOF
 }
 
+@test "--watch: CLOSE_WAIT that comes and goes is no leak, and told when it comes and when it goes" {
+	/usr/bin/python3 - "$SYNFIN" <<-'EOF'
+		import collections, json, socket, subprocess, sys, time
+		listener = socket.create_server(("127.0.0.1", 0), backlog=64)
+		port = listener.getsockname()[1]
+		held = collections.deque()
+		def come():
+		    socket.create_connection(("127.0.0.1", port)).close()
+		    held.append(listener.accept()[0])
+		for _ in range(16):
+		    come()
+		watch = subprocess.Popen(
+		    [sys.argv[1], "stuck", "--watch", "--interval", "100ms", "-d", "6", "-o", "json",
+		     "--threshold", "close_wait=100ms,fin_wait2=1h,fin=1h", "port", str(port)],
+		    stdout=subprocess.PIPE, text=True)
+		time.sleep(1)
+		nr = 16
+		while watch.poll() is None:
+		    # the oldest goes, another comes, and soon there are 15, then 17
+		    for _ in range(nr % 3):
+		        come()
+		    held.popleft().close()
+		    nr += 1
+		    time.sleep(0.12)
+		changes = collections.defaultdict(list)
+		for line in map(json.loads, watch.stdout):
+		    assert line["stuck_rule"] in ("close_wait", "close_wait_many"), line
+		    changes[line["connection_id"]].append(line["stuck_change"])
+		assert len(changes) > 30, len(changes)
+		# once each: not again whenever there are sixteen of them
+		assert all(told in (["begun"], ["begun", "ended"]) for told in changes.values()), changes
+	EOF
+}
+
 @test "--watch: ports that run out come and go" {
 	local ns=$prefix-w
 	ip netns add "$ns"

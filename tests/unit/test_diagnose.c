@@ -304,6 +304,8 @@ static void test_closing(void **state)
 	       .is_watched = true);
 	EXPECT("close_wait_leak", LOCAL_APP, .sock = &wait, .nr_alike = 17, .nr_alike_first = 16,
 	       .is_watched = true);
+	EXPECT("close_wait_many", LOCAL_APP, .sock = &wait, .nr_alike = 17, .nr_alike_first = 16,
+	       .is_watched = true, .closes_some = true);
 	HEALTHY(.sock = &young);
 	/* Watched for longer than the socket itself tells. */
 	EXPECT("close_wait", LOCAL_APP, .sock = &young, .watched_ms = 60000);
@@ -542,6 +544,8 @@ static void test_table(void **state)
 	(void)state;
 	for (size_t i = 0; (rule = sf_rule_at(i)); i++) {
 		nr++;
+		for (size_t j = 0; rule->like && strcmp(rule->like, sf_rule_at(j)->name); j++)
+			assert_non_null(sf_rule_at(j + 1));
 		assert_non_null(rule->name);
 		for (size_t j = 0; j < i; j++)
 			assert_string_not_equal(rule->name, sf_rule_at(j)->name);

@@ -22,6 +22,8 @@ void sf_findings_clear(struct sf_findings *findings)
 	free(findings->closers);
 	free(findings->first_closers);
 	free(findings->seen);
+	free(findings->waiting);
+	free(findings->slow);
 	*findings = (struct sf_findings){ 0 };
 }
 
@@ -40,6 +42,13 @@ static uint64_t mix_end(uint64_t hash, const uint8_t addr[16], uint16_t port)
 }
 
 /* A socket in its state; its address alone may be another's at the next look. */
+static uint64_t mix_name(uint64_t hash, const char *name)
+{
+	for (; *name; name++)
+		hash = mix(hash, (unsigned char)*name);
+	return hash;
+}
+
 static uint64_t state_key(const struct sf_sock *s)
 {
 	uint64_t hash = mix(mix(1, s->sk), s->state << 8 | s->substate);
@@ -256,6 +265,7 @@ void sf_find_case(const struct sf_snapshot *snap, const struct sf_findings *find
 	ret->is_watched = findings->first_closers;
 	ret->nr_alike_first =
 		count_of(findings->first_closers, findings->nr_first_closers, ret->who.pid);
+	ret->closes_some = count_of(findings->slow, findings->nr_slow, ret->who.pid);
 }
 
 void sf_find_event(const struct sf_snapshot *snap, uint32_t sock, struct sf_event *ret)
@@ -321,6 +331,25 @@ static int append(struct sf_findings *f, const struct sf_finding *one)
 	return 0;
 }
 
+/* For the next look, which sees if it was closed after all. */
+static int note_waiting(const struct sf_case *c, struct sf_findings *f)
+{
+	if (!c->is_watched || !sf_diagnose_is_waiting(c->sock))
+		return 0;
+	if (f->nr_waiting == f->waiting_slots) {
+		size_t slots = f->waiting_slots ? f->waiting_slots * 2 : 64;
+		struct sf_waiting *grown = reallocarray(f->waiting, slots, sizeof(*grown));
+
+		if (!grown)
+			return -ENOMEM;
+		f->waiting = grown;
+		f->waiting_slots = slots;
+	}
+	f->waiting[f->nr_waiting++] =
+		(struct sf_waiting){ .key = state_key(c->sock), .pid = c->who.pid };
+	return 0;
+}
+
 static int look_at(const struct sf_snapshot *snap, const struct sf_filter *filter,
 		   const struct sf_thresholds *thresholds, uint32_t sock, struct sf_findings *f)
 {
@@ -333,12 +362,13 @@ static int look_at(const struct sf_snapshot *snap, const struct sf_filter *filte
 	sf_find_case(snap, f, sock, &c);
 	if (!sf_diagnose(&c, thresholds, &v) || !sf_find_passes(snap, filter, sock))
 		return 0;
-	/* Not the rule: one socket more in its process, and another holds for all of them. */
-	one.key = mix(state_key(c.sock), v.rule->blame * 2U + v.rule->is_notice);
+	one.key = mix_name(state_key(c.sock), v.rule->like ? v.rule->like : v.rule->name);
 	one.group = group_of(snap, &c, &v);
 	one.age_ms = v.has_age ? v.age_ms : 0;
 	one.rule_nr = (uint32_t)v.rule_nr;
 	one.is_notice = v.rule->is_notice;
+	if (note_waiting(&c, f))
+		return -ENOMEM;
 	f->nr_stuck += !one.is_notice;
 	return append(f, &one);
 }
@@ -406,6 +436,36 @@ static int remember_closers(const struct sf_findings *before, struct sf_findings
 	return 0;
 }
 
+/*
+ * Who closes what was stuck is slow, and leaks nothing: from one look to the next, as long as it
+ * holds others.
+ */
+static int find_slow(const struct sf_findings *before, struct sf_findings *f)
+{
+	size_t nr = 0;
+
+	f->slow = calloc(before->nr_slow + before->nr_waiting + 1, sizeof(*f->slow));
+	if (!f->slow)
+		return -ENOMEM;
+	for (size_t i = 0; i < before->nr_slow; i++)
+		if (count_of(f->closers, f->nr_closers, before->slow[i]))
+			f->slow[nr++] = before->slow[i];
+	for (size_t i = 0; i < before->nr_waiting; i++) {
+		const struct sf_waiting *one = &before->waiting[i];
+
+		if (!first_seen_ns(f, one->key) && count_of(f->closers, f->nr_closers, one->pid) &&
+		    (!nr || f->slow[nr - 1] != one->pid))
+			f->slow[nr++] = one->pid;
+	}
+	if (nr)
+		qsort(f->slow, nr, sizeof(*f->slow), compare_u32);
+	/* each once, or they would be more with each look */
+	for (size_t i = 0; i < nr; i++)
+		if (!f->nr_slow || f->slow[f->nr_slow - 1] != f->slow[i])
+			f->slow[f->nr_slow++] = f->slow[i];
+	return 0;
+}
+
 int sf_find_remember(const struct sf_snapshot *snap, const struct sf_findings *before,
 		     struct sf_findings *findings)
 {
@@ -438,6 +498,8 @@ int sf_find(const struct sf_snapshot *snap, const struct sf_filter *filter,
 		qsort(f.closers, f.nr_closers, sizeof(*f.closers), compare_u32);
 	if (!r && before)
 		r = sf_find_remember(snap, before, &f);
+	if (!r && before)
+		r = find_slow(before, &f);
 	for (size_t i = 0; !r && i < snap->nr_socks; i++)
 		r = look_at(snap, filter, thresholds, (uint32_t)i, &f);
 	if (r) {

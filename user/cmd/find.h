@@ -18,7 +18,7 @@ struct sf_snapshot;
 struct sf_event;
 
 struct sf_finding {
-	uint64_t key;	/* this socket in this state, and whose fault it is */
+	uint64_t key;	/* this socket in this state, and this rule or one like it */
 	uint64_t group; /* of one kind: rule, process, service */
 	uint64_t age_ms;
 	uint32_t rule_nr; /* for sf_rule_at() */
@@ -32,6 +32,11 @@ struct sf_finding {
 struct sf_seen {
 	uint64_t key; /* this socket in this state */
 	uint64_t first_ns;
+};
+
+struct sf_waiting {
+	uint64_t key; /* as that of sf_seen */
+	uint32_t pid;
 };
 
 struct sf_findings {
@@ -48,6 +53,11 @@ struct sf_findings {
 	size_t nr_first_closers;
 	struct sf_seen *seen; /* sorted by key; empty if nobody watches */
 	size_t nr_seen;
+	struct sf_waiting *waiting; /* of a watch: sockets in CLOSE_WAIT that a rule holds for */
+	size_t nr_waiting;
+	size_t waiting_slots;
+	uint32_t *slow; /* pids that closed one of those later, sorted; they hold others */
+	size_t nr_slow;
 };
 
 /*

@@ -146,6 +146,7 @@ struct sf_case {
 	uint64_t oldest_wait_ms;    /* listener: the longest of those that wait for accept() */
 	bool is_wait_minimum;	    /* oldest_wait_ms: whose the waiting ones are is not known */
 	bool is_watched;	    /* nr_alike_first was counted */
+	bool closes_some;	    /* its process has closed others that were stuck like it */
 	bool is_elsewhere;	    /* in another network namespace than ours */
 };
 
@@ -157,6 +158,8 @@ enum sf_asks {
 
 struct sf_rule {
 	const char *name;
+	const char *like; /* NULL, or the rule that holds where others of its kind are fewer: a
+			     watch does not tell that it is the other one now */
 	const char *what; /* a few words for people */
 	uint32_t states;  /* 1 << enum sf_tcp_state */
 	uint32_t need;	  /* facts, see rules.c */

@@ -162,7 +162,8 @@ uint32_t sf_facts(const struct sf_case *c)
 	       fact(acks_come(c), SF_FACT_ACKS_COME) |
 	       fact(is_large_unacked(s), SF_FACT_LARGE_UNACKED) |
 	       fact(c->nr_alike >= MANY_ALIKE, SF_FACT_MANY_ALIKE) |
-	       fact(c->is_watched && c->nr_alike > c->nr_alike_first, SF_FACT_ALIKE_GROW) |
+	       fact(c->is_watched && c->nr_alike > c->nr_alike_first && !c->closes_some,
+		    SF_FACT_ALIKE_GROW) |
 	       fact(s->state == SF_TCP_TIME_WAIT, SF_FACT_TIMEWAIT_SOCKET) |
 	       fact(c->peer && c->peer->state == SF_TCP_CLOSE_WAIT, SF_FACT_PEER_CLOSE_WAIT) |
 	       fact(is_refused_here(s), SF_FACT_REFUSED_HERE) |

@@ -30,7 +30,7 @@ enum sf_fact {
 	SF_FACT_LISTENER_FLOODED = 1U << 18, /* half-open handshakes by the dozen */
 	SF_FACT_ACKS_COME = 1U << 19,	     /* something was acknowledged while this is repeated */
 	SF_FACT_MANY_ALIKE = 1U << 20,
-	SF_FACT_ALIKE_GROW = 1U << 27,	  /* more than when the watch began */
+	SF_FACT_ALIKE_GROW = 1U << 27,	  /* more than when the watch began, none was closed */
 	SF_FACT_LARGE_UNACKED = 1U << 28, /* small segments were acknowledged, full ones are not */
 	SF_FACT_TIMEWAIT_SOCKET = 1U << 21,
 	SF_FACT_NOT_LEAVING = 1U << 22,		/* data waits though the peer's window is open */

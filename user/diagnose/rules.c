@@ -348,6 +348,7 @@ static const struct sf_rule rules[] = {
 	  .advice = "ls -l /proc/{pid}/fd | grep -c socket  # a leak of descriptors: fix the "
 		    "missing close(); a restart frees them" },
 	{ .name = "close_wait_many",
+	  .like = "close_wait",
 	  .what = "the peer has closed, its process has not: one of many",
 	  .states = IN(CLOSE_WAIT),
 	  .need = F(MANY_ALIKE),

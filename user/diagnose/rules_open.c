@@ -165,6 +165,7 @@ const struct sf_rule sf_rules_open[] = {
 	  .advice = "nft monitor trace  # and 'ip route get {peer}': what drops it is on this "
 		    "host" },
 	{ .name = "syn_recv_many",
+	  .like = "syn_recv_unanswered",
 	  .what = "many handshakes lack their last ACK",
 	  .states = IN(SYN_RECV),
 	  .need = F(TRIES) | F(LISTENER_FLOODED),
