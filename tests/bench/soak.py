@@ -15,6 +15,7 @@ dropped counted, every sink must have got its lines. Needs root; all it makes is
 import argparse
 import contextlib
 import ctypes
+import datetime
 import http.server
 import json
 import os
@@ -28,7 +29,14 @@ import tempfile
 import threading
 import time
 
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)) + "/../net")
+sys.dont_write_bytecode = True
+
+from net_schema import Schema  # pylint: disable=wrong-import-position
+
+SCHEMA = os.path.dirname(os.path.abspath(__file__)) + "/../../user/dist/schema/synfin.schema.json"
 CLONE_NEWNS = 0x20000
+CLONE_NEWNET = 0x40000000
 MS_REC, MS_PRIVATE = 0x4000, 0x40000
 PR_SET_PDEATHSIG = 1
 DEADLINE_S = 60
@@ -36,6 +44,18 @@ GROWN_MAX_KB = 1024  # from the second quarter to the last: a leak of 300 bytes 
 SINKS_WITH_LINES = 5
 
 libc = ctypes.CDLL(None, use_errno=True)
+
+
+def enter_network():
+    """
+    A network namespace of our own. What is stuck is looked for among all sockets, and a look takes
+    memory for each: TIME_WAIT, which would fill for a minute and more, is kept few.
+    """
+    if libc.unshare(CLONE_NEWNET):
+        sys.exit("no network namespace: are you root?")
+    subprocess.run(("ip", "link", "set", "lo", "up"), check=True)
+    with open("/proc/sys/net/ipv4/tcp_max_tw_buckets", "w", encoding="ascii") as file:
+        file.write("4096")
 
 
 def enter_mounts(folder):
@@ -180,6 +200,8 @@ def start_all(synfin, folder, receivers):
                  "prometheus:unix:%s/metrics" % folder):
         serve += ["--to", sink]
     return [Synfin("serve", serve, folder, subprocess.DEVNULL),
+            Synfin("serve failures", [synfin, "serve", "--log", "failures", "--to", "file:failures"],
+                   folder, subprocess.DEVNULL),
             Synfin("trace", [synfin, "trace", "-o", "json"], folder, drained()),
             Synfin("conns -w", [synfin, "conns", "-w", "-"], folder, drained())]
 
@@ -223,14 +245,32 @@ def judge_lines(tap, synfin, folder):
     tap.judge(len(words) == SINKS_WITH_LINES and len(sums) == 1 and min(int(w[1]) for w in words) > 0,
               "sinks: " + "; ".join("%s %s sent, %s dropped" % (spec.split(":")[0], sent, dropped)
                                     for spec, sent, dropped in words))
+    judge_files(tap, folder)
     sizes = [os.path.getsize(os.path.join(folder, name)) for name in os.listdir(folder)
              if name.startswith("lines")]
     tap.judge(max(sizes) <= 1 << 20 and len(sizes) <= 3, "files of lines: %s bytes" % sizes)
 
 
+def judge_files(tap, folder):
+    """Every line of the files is one that the schema takes; statistics come every ten seconds."""
+    schema, wrong, times = Schema(SCHEMA), [], []
+    for name in (name for name in os.listdir(folder) if name.startswith(("lines", "failures"))):
+        with open(os.path.join(folder, name), encoding="utf-8") as file:
+            for line in map(json.loads, file):
+                wrong += filter(None, [schema.problem(line)])
+                if name == "failures" and line["event_name"] == "synfin.stats":
+                    times.append(datetime.datetime.fromisoformat(line["time"][:26]))
+    tap.judge(not wrong, "lines that the schema does not take: %d %s" % (len(wrong), wrong[:1]))
+    # the last one is written at the end, whenever that is
+    gaps = [(b - a).total_seconds() for a, b in zip(times, times[1:-1])]
+    tap.judge(times and all(9.9 < gap < 12.5 for gap in gaps), "statistics every %s s" %
+              ", ".join("%.1f" % gap for gap in gaps[:20]))
+
+
 def soak(synfin, build, seconds):
     tap = Tap()
     with tempfile.TemporaryDirectory() as folder:
+        enter_network()
         enter_mounts(folder)
         receivers = Receivers(folder)
         synfins = start_all(synfin, folder, receivers)

@@ -167,7 +167,7 @@ def same(schema_name, log_name):
         name = line.pop("event_name")
         assert record["event_name"] == name
         assert record["body"].startswith(name) and "{" not in record["body"]
-        bad = name in ("tcp.failed", "tcp.reset") or line.get("close_reason", "fin") != "fin" \
+        bad = name in ("tcp.failed", "tcp.reset", "tcp.stuck") or line.get("close_reason", "fin") != "fin" \
             or line.get("events_lost", 0) != 0
         assert record["severity"] == ([13, "WARN"] if bad else [9, "INFO"]), record
         want = {otel.get(key, "synfin." + key): value for key, value in line.items()}

@@ -260,7 +260,7 @@ pid_of() {
 
 @test "--watch: CLOSE_WAIT that comes and goes is no leak, and told when it comes and when it goes" {
 	/usr/bin/python3 - "$SYNFIN" <<-'EOF'
-		import collections, json, socket, subprocess, sys, time
+		import collections, json, socket, subprocess, sys, tempfile, time
 		listener = socket.create_server(("127.0.0.1", 0), backlog=64)
 		port = listener.getsockname()[1]
 		held = collections.deque()
@@ -269,10 +269,11 @@ pid_of() {
 		    held.append(listener.accept()[0])
 		for _ in range(16):
 		    come()
+		said = tempfile.TemporaryFile()
 		watch = subprocess.Popen(
 		    [sys.argv[1], "stuck", "--watch", "--interval", "100ms", "-d", "6", "-o", "json",
 		     "--threshold", "close_wait=100ms,fin_wait2=1h,fin=1h", "port", str(port)],
-		    stdout=subprocess.PIPE, text=True)
+		    stdout=said)
 		time.sleep(1)
 		nr = 16
 		while watch.poll() is None:
@@ -283,7 +284,8 @@ pid_of() {
 		    nr += 1
 		    time.sleep(0.12)
 		changes = collections.defaultdict(list)
-		for line in map(json.loads, watch.stdout):
+		said.seek(0)
+		for line in map(json.loads, said):
 		    assert line["stuck_rule"] in ("close_wait", "close_wait_many"), line
 		    changes[line["connection_id"]].append(line["stuck_change"])
 		assert len(changes) > 30, len(changes)
