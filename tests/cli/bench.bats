@@ -47,8 +47,14 @@ if not eval(sys.argv[2]):
 	for row in "synfin conns" "synfin -w" "synfin serve"; do
 		holds "median('$row', 'lost_share') == 0"
 		holds "50 < median('$row', 'bytes_per_connection') < 6000"
+		holds "0 < median('$row', 'user_s_per_100k') < 1000"
 	done
 	holds "r['snapshots']['200']['synfin stuck']['seconds']['median'] < 10"
+}
+
+@test "a connection costs the kernel less with conns than with tcpstates" {
+	bench --parts kernel --only "synfin conns,tcpstates"
+	holds "median('synfin conns', 'kernel_ns') < median('tcpstates', 'kernel_ns')"
 }
 
 @test "a tracer that does not run here is told, with its reason" {

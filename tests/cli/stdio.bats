@@ -73,6 +73,18 @@ counts_are_true() {
 	[ "$took_ms" -lt 5000 ]
 }
 
+@test "a pipe that nobody reads: of a recording, what is in it is told, and can be read" {
+	stalled "--keep=$BATS_TEST_TMPDIR/recording" SIGINT -- trace -w - --rport 1
+	[ "$status" -eq 1 ]
+	[ "$took_ms" -lt 5000 ]
+	[[ $err =~ it\ was\ not\ read\;\ ([0-9]+)\ of\ ([0-9]+)\ events\ are\ in\ it ]]
+	in_it=${BASH_REMATCH[1]} all=${BASH_REMATCH[2]}
+	[ "$in_it" -gt 0 ]
+	[ "$in_it" -lt "$all" ]
+	synfin trace -r "$BATS_TEST_TMPDIR/recording" -o json # cut off: that is told, too
+	[ "$(grep -c '"event_name":"tcp' <<<"$out")" -eq "$in_it" ]
+}
+
 @test "a pipe that nobody reads: what the ring has no room for is counted as lost" {
 	stalled SIGINT -- trace -o json --rport 1 --buffer 64K -d 20
 	[ "$status" -eq 1 ]
