@@ -70,6 +70,21 @@ static __always_inline struct tcp_sock *tcp_of(struct sock *sk, bool typed)
 	return (struct tcp_sock *)sk;
 }
 
+/* The internet socket behind a file, or NULL. Untyped. */
+static __always_inline struct sock *sock_of_file(const struct file *file)
+{
+	/* A file is a socket's if the socket points back at it. */
+	struct socket *sock = (struct socket *)BPF_CORE_READ(file, private_data);
+	struct sock *sk;
+	__u16 family;
+
+	if (!sock || BPF_CORE_READ(sock, file) != file)
+		return NULL;
+	sk = BPF_CORE_READ(sock, sk);
+	family = BPF_CORE_READ(sk, __sk_common.skc_family);
+	return family == AF_INET || family == AF_INET6 ? sk : NULL;
+}
+
 /*
  * The kernel's socket cookie, 0 if it has none yet. The helper makes one, but
  * exists in tracing programs only since c5dbb89fc2ac ("bpf: Expose

@@ -55,22 +55,13 @@ static __always_inline unsigned long syscall_arg2(struct pt_regs *regs)
 static __always_inline struct sock *sock_of_fd(struct fdtable *fdt, long fd)
 {
 	struct file **files, *file = NULL;
-	struct socket *sock;
-	struct sock *sk;
-	__u16 family;
 
 	if (fd < 0 || fd >= BPF_CORE_READ(fdt, max_fds))
 		return NULL;
 	files = BPF_CORE_READ(fdt, fd);
 	if (bpf_probe_read_kernel(&file, sizeof(file), files + fd) || !file)
 		return NULL;
-	/* A file is a socket's if the socket points back at it. */
-	sock = (struct socket *)BPF_CORE_READ(file, private_data);
-	if (!sock || BPF_CORE_READ(sock, file) != file)
-		return NULL;
-	sk = BPF_CORE_READ(sock, sk);
-	family = BPF_CORE_READ(sk, __sk_common.skc_family);
-	return family == AF_INET || family == AF_INET6 ? sk : NULL;
+	return sock_of_file(file);
 }
 
 static __always_inline void on_connect_exit(struct fdtable *fdt, struct pt_regs *regs, long ret)
