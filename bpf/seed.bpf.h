@@ -1,9 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* Stories for the sockets that exist when synfin starts, and what is still untold when it ends. */
+/*
+ * Stories for the sockets that exist when synfin starts, who has them, and what is still untold
+ * when it ends.
+ */
 #ifndef SF_SEED_BPF_H
 #define SF_SEED_BPF_H
 
 #include "bpf/requests.bpf.h"
+
+#define S_IFMT 0170000 /* include/uapi/linux/stat.h */
+#define S_IFSOCK 0140000
 
 /* Where a listener listens: what was begun before can only be told by it. */
 struct listen_place {
@@ -146,6 +152,55 @@ int seed_iter(struct bpf_iter__tcp *ctx)
 		seed_listener(st, sk);
 	else
 		infer_role(st, sk);
+	return 0;
+}
+
+/*
+ * This task holds a descriptor of the socket: its owner, if no hook has told one meanwhile. Other
+ * CPUs take an owner for known once it has a process id, so that comes last.
+ */
+static __always_inline void holder_fill(struct sf_story *st, struct task_struct *task)
+{
+	const struct task_struct *leader = BPF_CORE_READ(task, group_leader);
+	struct sf_task holder = { .source = SF_OWNER_SRC_FD_SCAN };
+	__u32 tgid = BPF_CORE_READ(task, tgid);
+
+	bpf_core_read_str(holder.comm, sizeof(holder.comm), &leader->comm);
+	holder.uid = BPF_CORE_READ(task, cred, uid.val);
+	/* kernel/bpf/helpers.c bpf_get_current_cgroup_id() */
+	holder.cgroup_id = BPF_CORE_READ(task, cgroups, dfl_cgrp, kn, id);
+	if (st->owner.tgid)
+		return;
+	st->owner = holder;
+	barrier();
+	st->owner.tgid = tgid;
+}
+
+/*
+ * Every descriptor of the host, once, when all stories are seeded: it gives an owner to those that
+ * have none. Where a hook has seen a call, that holds. What is passed on or inherited meanwhile is
+ * found with either, or with none and stays unknown. The walk goes up (kernel/bpf/task_iter.c
+ * task_seq_get_next(), 5.10 to 7.3), so of several holders the lowest process id stands for all.
+ * The file is held meanwhile, and with it the socket: the story is of no other. What holds a socket
+ * without a descriptor, as io_uring may, and what waits for accept() is not found.
+ */
+SEC("?iter/task_file")
+int holder_iter(struct bpf_iter__task_file *ctx)
+{
+	struct task_struct *task = ctx->task;
+	struct file *file = ctx->file;
+	struct sf_story *st;
+	struct sock *sk;
+
+	if (!task || !file)
+		return 0;
+	/* Where private_data of another file points is not for us to read. */
+	if ((BPF_CORE_READ(file, f_inode, i_mode) & S_IFMT) != S_IFSOCK)
+		return 0;
+	sk = sock_of_file(file);
+	st = sk ? story_get(sk) : NULL;
+	if (st && !st->owner.tgid && (st->flags & (SF_F_BEGIN_UNSEEN | SF_F_BEGIN_LOST)))
+		holder_fill(st, task);
 	return 0;
 }
 

@@ -76,7 +76,7 @@ enum sf_owner_source {
 	SF_OWNER_SRC_LISTEN,
 	SF_OWNER_SRC_IO,
 	SF_OWNER_SRC_CLOSE,
-	SF_OWNER_SRC_FD_SCAN,
+	SF_OWNER_SRC_FD_SCAN, /* no call: it holds a descriptor; of several the lowest process id */
 	SF_OWNER_SRC_NR,
 };
 
@@ -163,10 +163,10 @@ enum sf_side {
 #define SF_F_BACKLOG_ASKED (1U << 24)  /* listener: backlog_asked is known, and not overtaken */
 #define SF_F_END_UNSEEN (1U << 25)     /* found out when it was over: its counters are too old */
 
-/* A task, seen running in a call on the socket. All zero when unknown. */
+/* A task, seen running in a call on the socket, or holding it. All zero when unknown. */
 struct sf_task {
 	__u32 tgid; /* process id in the initial pid namespace, 0 = unknown */
-	__u32 tid;
+	__u32 tid;  /* 0 = unknown */
 	__u32 uid;
 	__u8 source; /* enum sf_owner_source */
 	__u8 pad[3];

@@ -42,6 +42,36 @@ print(new[0].getsockname()[1], flush=True)
 for end in new: end.close()
 '
 
+# Two processes, sf-holder and sf-other, have a connection each to a third. Prints a line each,
+# PID PORT, and its own PID; then, at a line on its standard input, resets both, the first one last.
+reset='
+import os, socket, struct, sys
+def hold(name):
+    told, tell = os.pipe()
+    pid = os.fork()
+    if pid:
+        return pid, int(os.read(told, 5))
+    listener.close()
+    with open("/proc/self/comm", "w") as comm: comm.write(name)
+    client = socket.create_connection(("127.0.0.1", 7072))
+    os.setuid(4321)
+    os.close(life[1])
+    os.write(tell, b"%d" % client.getsockname()[1])
+    os.read(life[0], 1) # returns when the parent is gone
+    os._exit(0)
+listener, life = socket.create_server(("127.0.0.1", 7072)), os.pipe()
+held = [hold(name) for name in ("sf-holder", "sf-other")]
+ends = dict(listener.accept()[::-1] for _ in held)
+for pid, port in held: print(pid, port)
+print(os.getpid(), flush=True)
+sys.stdin.readline()
+for _, port in held[::-1]:
+    end = ends["127.0.0.1", port]
+    end.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    end.close()
+sys.stdin.readline()
+'
+
 lines_of() { # EVENT PORT: the lines of the end with this port
 	grep -F "\"event_name\":\"$1\"" "$BATS_TEST_TMPDIR/out" | grep -F "\"network_local_port\":$2,"
 }
@@ -87,6 +117,58 @@ lines_of() { # EVENT PORT: the lines of the end with this port
 	absent preexisting "$BATS_TEST_TMPDIR/young"
 	absent begin_unknown "$BATS_TEST_TMPDIR/out"
 	grep -q '"events_lost":0' "$BATS_TEST_TMPDIR/out"
+}
+
+@test "a connection that was open before tells whose it is: also to a filter, also when it is reset" {
+	local filter shown pid_1 port_1 pid_2 port_2 server pids=()
+	cd "$BATS_TEST_TMPDIR"
+	mkfifo go
+	ip netns exec "$ns" python3 -c "$reset" <go >held 2>held.err 3>&- &
+	holder=$!
+	exec 4>go
+	wait_for_text held '^[0-9]*$'
+	{ read -r pid_1 port_1; read -r pid_2 port_2; read -r server; } <held
+	for filter in "" "-p $pid_1" "-c sf-other" "-p $server"; do
+		# shellcheck disable=SC2086 # an option and its value
+		"$SYNFIN" conns -o json --netns "$ns" $filter >"out${filter// /}" 2>"err${filter// /}" \
+			</dev/null 3>&- 4>&- &
+		pids+=("$!")
+	done
+	for filter in "" "-p$pid_1" "-csf-other" "-p$server"; do
+		wait_for_text "err$filter" '^synfin: tracing'
+	done
+	echo >&4
+	wait_for_text out "tcp.close.*\"network_local_port\":$port_1,"
+	wait_for_text "out-p$pid_1" "tcp.close.*\"network_local_port\":$port_1,"
+	echo >&4
+	exec 4>&-
+	wait "$holder"
+	holder=
+	kill -INT "${pids[@]}"
+	for pid in "${pids[@]}"; do wait "$pid"; done
+	pid=
+
+	shown="\"process_pid\":$pid_1,\"process_executable_name\":\"sf-holder\""
+	shown+=',"process_owner_uid":4321,"process_source":"fd_scan"'
+	for filter in "" "-p$pid_1"; do
+		grep -F "\"network_local_port\":$port_1," "out$filter" >line
+		[ "$(wc -l <line)" = 1 ]
+		grep -F '"event_name":"tcp.close"' line | grep -F "$shown" |
+			grep -F '"close_reason":"reset"' | grep -F '"preexisting":true' |
+			grep -F '"rst_sender":"peer"'
+		absent closer_process line
+	done
+	grep -F "\"network_local_port\":$port_2," out | grep -F "\"process_pid\":$pid_2,"
+	# the ends of the third: it closes what it was found to have
+	[ "$(grep -F '"network_local_port":7072,' out | grep -F "\"process_pid\":$server," |
+		grep -F '"process_source":"fd_scan"' | grep -cF "\"closer_process_pid\":$server,")" = 2 ]
+	# with a filter: its own and no others, and none is lost
+	[ "$(grep -c tcp.close "out-p$pid_1")" = 1 ]
+	[ "$(grep -c tcp.close "out-csf-other")" = 1 ]
+	grep -F tcp.close out-csf-other | grep -F "\"network_local_port\":$port_2,"
+	[ "$(grep -c tcp.close "out-p$server")" = 2 ]
+	absent -v '"network_local_port":7072,\|synfin.stats' "out-p$server"
+	[ "$(cat out* | grep -c '"events_lost":0,')" = 4 ]
 }
 
 @test "of processes that /proc hides, what is older is neither called young nor counted as lost" {

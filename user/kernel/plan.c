@@ -202,6 +202,12 @@ const struct sf_hook sf_hooks[SF_HOOK_NR] = {
 		.lost = "whether a connection is older than synfin",
 		.alts = { { "seed_iter", "bpf_iter_tcp", ITER, 0, 0 } },
 	},
+	[SF_HOOK_HOLDER] = {
+		.name = "holder",
+		.gives = "the process of connections and listeners older than synfin",
+		.lost = "the process of connections older than synfin, until it closes them",
+		.alts = { { "holder_iter", "bpf_iter_task_file", ITER, 0, 0 } },
+	},
 	[SF_HOOK_UNTOLD] = {
 		.name = "untold",
 		.gives = "listener: what it dropped in the last second before synfin ends",

@@ -400,6 +400,20 @@ static int seed_here(void *ctx)
 	return run_iterator(tracer->links[SF_HOOK_SEED]);
 }
 
+/* One walk for all network namespaces; it sees the processes of synfin's own pid namespace. */
+static int find_holders(struct sf_tracer *tracer)
+{
+	int r;
+
+	if (!tracer->links[SF_HOOK_HOLDER])
+		return 0;
+	r = run_iterator(tracer->links[SF_HOOK_HOLDER]);
+	if (!r || sf_is_shortage(r))
+		return r;
+	sf_dbg("cannot walk the descriptors: %s", strerror(-r));
+	return 0;
+}
+
 int sf_tracer_seed(struct sf_tracer *tracer)
 {
 	size_t nr_missed;
@@ -410,10 +424,11 @@ int sf_tracer_seed(struct sf_tracer *tracer)
 	r = sf_netns_each(seed_here, tracer, &nr_missed);
 	if (r)
 		return r;
-	if (nr_missed)
-		return -EPERM;
-	tracer->skel->bss->is_seeded = true;
-	return 0;
+	tracer->skel->bss->is_seeded = !nr_missed;
+	r = find_holders(tracer);
+	if (r)
+		return r;
+	return nr_missed ? -EPERM : 0;
 }
 
 int sf_tracer_story(const struct sf_tracer *tracer, uint64_t sk, struct sf_story *ret)

@@ -67,10 +67,11 @@ int sf_tracer_drop_caps(const struct sf_tracer *tracer, uint64_t keep);
 int sf_tracer_wake_fd(const struct sf_tracer *tracer);
 /*
  * Gives every socket that exists a story, so that what comes later without one
- * is known to be lost, and what was there before is known to be older. Call it
- * once, after sf_tracer_new(). 0; -EOPNOTSUPP: the kernel cannot walk its
- * sockets; -EPERM: not all network namespaces may be entered: sockets of the
- * others are seen from their next step on; -EXDEV: as sf_netns_each().
+ * is known to be lost, and what was there before is known to be older; and those
+ * the process that has them open. Call it once, after sf_tracer_new(). 0;
+ * -EOPNOTSUPP: the kernel cannot walk its sockets; -EPERM: not all network
+ * namespaces may be entered: sockets of the others are seen from their next step
+ * on; -EXDEV: as sf_netns_each().
  */
 int sf_tracer_seed(struct sf_tracer *tracer);
 /*
