@@ -26,7 +26,7 @@
  */
 static __always_inline void closer_fill(struct sf_story *st)
 {
-	if (st->closer.tgid || task_is_kernel())
+	if (st->closer.tgid || task_is_stranger())
 		return;
 	task_fill(&st->closer, SF_OWNER_SRC_CLOSE);
 	if (!st->owner.tgid)
@@ -77,7 +77,7 @@ static __always_inline void on_close_call(struct sock *sk, bool typed)
 	if (!st || st->role == SF_ROLE_LISTENER || st->step_ns[SF_STEP_CLOSED])
 		return;
 	step(st, SF_STEP_CLOSE, now_ns);
-	if (!st->close_call && !task_is_kernel()) {
+	if (!st->close_call && !task_is_stranger()) {
 		st->close_call = dying_call();
 		if (!st->close_call)
 			st->close_call = lingers_not(sk, typed) ? SF_CALL_LINGER : SF_CALL_CLOSE;
@@ -104,7 +104,7 @@ static __always_inline void on_shutdown_call(struct sock *sk, int how)
 	    st->step_ns[SF_STEP_CLOSE])
 		return;
 	step(st, SF_STEP_SHUTDOWN, now_ns);
-	if (!st->close_call && !task_is_kernel())
+	if (!st->close_call && !task_is_stranger())
 		st->close_call = SF_CALL_SHUTDOWN;
 	closer_fill(st);
 }

@@ -23,6 +23,9 @@ __u32 nr_seeded = 0;
 /* Set by user space when all sockets that existed at attach have a story. */
 bool is_seeded = false;
 
+/* synfin's process id in the initial pid namespace, once holder_iter has run. */
+__u32 own_tgid = 0;
+
 /* Records for user space: struct sf_event. */
 struct {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);

@@ -15,6 +15,7 @@
 #define PF_IO_WORKER 0x00000010
 
 #if defined(__TARGET_ARCH_x86)
+#define NR_READ 0
 #define NR_CLOSE 3
 #define NR_CONNECT 42
 #define NR_SENDTO 44
@@ -29,6 +30,7 @@
 #define REG_ORIG_AX 15 /* arch/x86/include/asm/ptrace.h struct pt_regs, v5.10 */
 #define REG_CS 17
 #elif defined(__TARGET_ARCH_arm64)
+#define NR_READ 63
 #define NR_CLOSE 57
 #define NR_CONNECT 203
 #define NR_SENDTO 206

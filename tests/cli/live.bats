@@ -332,12 +332,14 @@ on_btf() {
 		    with open(os.path.join(folder, name), encoding="utf-8") as file:
 		        lines = [json.loads(line) for line in file]
 		    lost = max(line.get("events_lost", 0) for line in lines)
-		    told, old = collections.Counter(), set()
+		    told, old, ours = collections.Counter(), set(), {tracer.pid for tracer in tracers}
 		    for line in lines:
 		        key = line.get("network_local_port"), line.get("network_peer_port")
 		        told[(line["event_name"],) + key] += 1
 		        if line.get("preexisting") or line.get("begin_unknown"):
 		            old.add(key)
+		        # what is closed while it looks who has it is not closed by it
+		        assert not {line.get("process_pid"), line.get("closer_process_pid")} & ours, line
 		        if line["event_name"] == "tcp.close" and key not in old:
 		            assert line.get("role") == ("server" if key[0] in servers else "client"), line
 		    nr_missing, nr_late, ends = 0, 0, set()
