@@ -527,6 +527,20 @@ static void test_add_seen(void **state)
 	assert_true(sf_snapshot_add_seen(&socks[1], &seen, &story));
 	assert_int_equal(story.role, SF_ROLE_SERVER);
 	assert_int_equal(story.owner.tgid, 5);
+
+	/* Who has it now is known better than who had it when the tracer began. */
+	seen.owner = (struct sf_task){ .tgid = 6, .source = SF_OWNER_SRC_FD_SCAN };
+	story = before;
+	story.owner = (struct sf_task){ .tgid = 5, .source = SF_OWNER_SRC_FD_SCAN };
+	assert_true(sf_snapshot_add_seen(&socks[1], &seen, &story));
+	assert_int_equal(story.owner.tgid, 5);
+	seen.owner.source = SF_OWNER_SRC_CONNECT;
+	assert_true(sf_snapshot_add_seen(&socks[1], &seen, &story));
+	assert_int_equal(story.owner.tgid, 6);
+	seen.owner.source = SF_OWNER_SRC_FD_SCAN;
+	story.owner.tgid = 0;
+	assert_true(sf_snapshot_add_seen(&socks[1], &seen, &story));
+	assert_int_equal(story.owner.tgid, 6);
 	sf_snapshot_clear(&snap);
 }
 

@@ -548,7 +548,9 @@ bool sf_snapshot_add_seen(const struct sf_sock *sock, const struct sf_story *see
 		both.role = story->role;
 		both.role_source = story->role_source;
 	}
-	if (!both.owner.tgid)
+	/* Both found by its descriptors: the later look knows who has it now. */
+	if (!both.owner.tgid || (both.owner.source == SF_OWNER_SRC_FD_SCAN && story->owner.tgid &&
+				 story->owner.tgid != both.owner.tgid))
 		both.owner = story->owner;
 	if (!both.cookie)
 		both.cookie = story->cookie;
