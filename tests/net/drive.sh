@@ -275,7 +275,7 @@ main() {
 	local blocked pid
 	mkdir -p "$out"
 	rm -f "$out"/{truth.jsonl,trace.jsonl,conns.jsonl,table.txt,status,relay.ready,blocked.*} \
-		"$out"/scenes.{tap,played} \
+		"$out"/scenes.{tap,ready,played} \
 		"$out"/*.err
 	trap cleanup EXIT
 	status tier "$tier"
@@ -291,6 +291,8 @@ main() {
 	blocked=$!
 	jobs_pids+=("$blocked")
 	wait_for 'blocked servers' test -e "$out/blocked.ready"
+	start_scenes
+	wait_for 'what is older in the scenes' test -e "$out/scenes.ready"
 
 	start_tracer trace trace.jsonl trace -o json --first-byte
 	start_tracer conns conns.jsonl conns -o json
@@ -301,7 +303,6 @@ main() {
 	done
 	status hooks "$(sed -n 's/^synfin: tracing with \([a-z]*\) hooks.*/\1/p' "$out/trace.err")"
 
-	start_scenes
 	bg closing closing --netns-client "$pre-c" --listen 127.0.0.1
 	run_failures
 	run_slow

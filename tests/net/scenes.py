@@ -6,8 +6,9 @@
 # synfins say that drive.sh runs beside it: OUTDIR/trace.jsonl and conns.jsonl.
 # TAP on standard output. Runs in a network namespace of its own (`unshare -n`),
 # natively and in the guests: standard library only. The hooks that OUTDIR/status
-# tells of decide which facts must be there. When all are played it makes
-# OUTDIR/scenes.played and waits for those synfins to end: only then is all told.
+# tells of decide which facts must be there. It makes OUTDIR/scenes.ready when those
+# synfins may begin, and OUTDIR/scenes.played when all are played; then it waits for
+# them to end: only then is all told.
 import os
 import re
 import signal
@@ -72,7 +73,60 @@ def nft(text):
     subprocess.run(["nft", "-f", "-"], check=True, text=True, input=text)
 
 
+class Older:
+    """What is there when the tracers begin: a listener and a connection, held by two processes."""
+
+    PORT, PEER = 7041, (PHANTOM, 41041)
+
+    def __init__(self, phantom):
+        self.phantom = phantom
+        self.server = listen(self.PORT, backlog=0)
+        self.seq = self.open(self.PEER)
+        self.end, _ = self.server.accept()
+        awaited, self.life = os.pipe()
+        self.child = os.fork()
+        if not self.child:
+            os.close(self.life)
+            os.read(awaited, 1)  # returns when the other is gone
+            os._exit(0)
+        self.pid = min(os.getpid(), self.child)
+
+    def open(self, peer):
+        """A connection from there, that waits for accept(). The peer's next sequence number."""
+        answer = phantom_syn(self, peer, self.PORT, 1000)
+        self.phantom.send(peer, (KERNEL, self.PORT), ACK, 1001, answer.seq + 1)
+        return 1001
+
+    def close(self):
+        os.close(self.life)
+        os.waitpid(self.child, 0)
+        self.end.close()
+        self.server.close()
+
+
 # ---- the scenes; each has a port of its own ----
+
+def older(scene):
+    """Who has a connection and a listener that were there before: of two, the lower number."""
+    old, late = scene.older, (PHANTOM, 41042)
+    with open("/proc/self/comm", encoding="utf-8") as file:
+        whose = {"process_pid": old.pid, "process_executable_name": file.read().strip(),
+                 "process_owner_uid": os.getuid(), "process_source": "fd_scan",
+                 "preexisting": True}
+    old.phantom.send(old.PEER, (KERNEL, old.PORT), RST, old.seq)
+    event = scene.wait("tcp.close", network_local_port=old.PORT, network_peer_port=old.PEER[1])
+    scene.matches(event, close_reason="reset", rst_sender="peer", closer_process_pid=None,
+                  cgroup_id=lambda have: have is not None, **whose)
+    before = netstat("ListenDrops")
+    old.open(late)  # a backlog of 0 admits 1
+    scene.wait("tcp.established", network_local_port=old.PORT, network_peer_port=late[1])
+    scene.phantom.send((PHANTOM, 41043), (KERNEL, old.PORT), SYN, 100)
+    wait_for("the SYN to be dropped", lambda: netstat("ListenDrops") == before + 1)
+    if scene.is_probing:
+        event = scene.wait("tcp.listen_overflow", network_local_port=old.PORT)
+        scene.matches(event, role="listener", syns_dropped=1, **whose)
+    old.close()
+
 
 def plain(scene):
     """socket(), bind(), listen(), accept() and what came of them, in their order."""
@@ -805,7 +859,7 @@ def refused_here(scene):
     client.close()
 
 
-SCENES = (plain, queue, backlog, cookie, fast_open, by_hand, counted, half_open, half_open_reset,
+SCENES = (older, plain, queue, backlog, cookie, fast_open, by_hand, counted, half_open, half_open_reset,
           drops, flood, crossed, early_errors, denied_by_cgroup, icmp, interrupted, retry, repaired,
           both_ends, no_timewait, fast_open_unused, fast_open_late, pair_in_use, deferred,
           half_open_closed, dual_drop, fast_open_forgotten, late_accept, refused_here)
@@ -830,12 +884,16 @@ def main(argv):
     tracers = {command: Tracer(os.path.join(outdir, command + ".jsonl"))
                for command in ("trace", "conns")}
     phantom = Phantom()
+    old = Older(phantom)
+    with open(os.path.join(outdir, "scenes.ready"), "wb"):
+        pass
+    wait_for("synfin to trace", lambda: "hooks" in status_of(outdir), 600)
     scenes = []
     for function in SCENES:
         if names and function.__name__ not in names:
             continue
         scene = Scene(function.__name__, status_of(outdir)["hooks"], tracers)
-        scene.phantom = phantom
+        scene.phantom, scene.older = phantom, old
         scenes.append(play(function, scene))
     with open(os.path.join(outdir, "scenes.played"), "wb"):
         pass
