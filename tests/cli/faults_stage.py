@@ -481,9 +481,12 @@ def flood_here():
         for cookies in 0, 2:  # 2: always
             sysctl("ipv4/tcp_syncookies", cookies)
             listener = socket.create_server((host, port), backlog=65535)
-            for i in range(number):
-                phantom.send((Phantom.ADDRESS, 1024 + i), (host, port), SYN, i)
-            half_open = nr_half_open(port)
+            for _ in range(3):  # a busy host has no room for each packet: as a client, again
+                for i in range(number):
+                    phantom.send((Phantom.ADDRESS, 1024 + i), (host, port), SYN, i)
+                half_open = nr_half_open(port)
+                if cookies or half_open > number * 9 // 10:
+                    break
             print("tcp_syncookies=%d: %d SYNs, %d half open" % (cookies, number, half_open))
             check((half_open == 0) if cookies else half_open > number * 9 // 10, "half open:", half_open)
             if not cookies:
