@@ -241,6 +241,7 @@ python() {
 	ip netns add "$ns"
 	ip -n "$ns" link set lo up
 	ip netns exec "$ns" sysctl -qw net.ipv4.ip_local_port_range="40000 40019"
+	ip netns exec "$ns" sysctl -qw net.ipv4.tcp_tw_reuse=0
 	ip netns exec "$ns" /usr/bin/python3 - "$SYNFIN" \
 		"$BATS_TEST_DIRNAME/../unit/check_lines.py" "$schema" <<-'EOF'
 		import json, os, socket, subprocess, sys
@@ -267,6 +268,79 @@ python() {
 		assert heading.split() == ["FROM", "TO", "USED", "TIME-WAIT", "FREE", "RANGE", "PROCESS"]
 		assert row.split() == ["127.0.0.1", "127.0.0.1:82", "3", "0", "17", "20",
 		                       "%d/python3" % os.getpid()], row
+	EOF
+	ip netns del "$ns"
+}
+
+@test "ports, stuck: what the kernel takes again from TIME_WAIT is free, and nothing else is" {
+	local ns=sfports-$$
+	ip netns add "$ns"
+	ip -n "$ns" link set lo up
+	ip -n "$ns" addr add 10.77.0.1/32 dev lo
+	ip netns exec "$ns" sysctl -qw net.ipv4.ip_local_port_range="40000 40019"
+	ip netns exec "$ns" /usr/bin/python3 - "$SYNFIN" \
+		"$BATS_TEST_DIRNAME/../unit/check_lines.py" "$schema" <<-'EOF'
+		import errno, json, os, socket, subprocess, sys, time
+		synfin, check, schema = sys.argv[1:]
+		inode = str(os.stat("/proc/self/ns/net").st_ino)
+		def sysctl(name, value):
+		    with open("/proc/sys/net/ipv4/" + name, "w", encoding="ascii") as file:
+		        file.write(str(value))
+		def call(listener):
+		    client = socket.create_connection(listener.getsockname())
+		    server = listener.accept()[0]
+		    client.close() # first: TIME_WAIT has the port that the kernel chose
+		    server.close()
+		def fails(listener):
+		    try:
+		        call(listener)
+		        return False
+		    except OSError as error:
+		        assert error.errno == errno.EADDRNOTAVAIL, error
+		        return True
+		def counts(port, *words):
+		    said = subprocess.run([synfin, "ports", "-q", "-o", "json", "--netns", inode, *words, "rport",
+		                           str(port)], stdout=subprocess.PIPE, check=True).stdout
+		    subprocess.run([check, schema], input=said, stdout=subprocess.DEVNULL, check=True)
+		    line = json.loads(said)
+		    return (line["ports_used"], line["ports_time_wait"], line["ports_reusable"],
+		            line["ports_free"])
+		def are_exhausted(port, *words):
+		    look = subprocess.run([synfin, "stuck", "-q", "-o", "json", "--netns", inode, *words, "rport",
+		                           str(port)], stdout=subprocess.PIPE, check=False)
+		    assert (look.returncode == 3) == (b'"ports_exhausted"' in look.stdout), look
+		    return look.returncode == 3
+		def call_all(address, port):
+		    listener = socket.create_server((address, port))
+		    for _ in range(20):
+		        call(listener)
+		    return listener
+		sysctl("tcp_timestamps", 0)
+		old = call_all("127.0.0.1", 83)
+		sysctl("tcp_timestamps", 1)
+		far = call_all("10.77.0.1", 82) # an address of an interface is no loopback one
+		local = call_all("127.0.0.1", 81)
+		assert counts(81)[:2] == (20, 20)
+		deadline = time.monotonic() + 20
+		while counts(81) != (20, 20, 20, 20):
+		    assert time.monotonic() < deadline, counts(81)
+		for words in (), ("--no-bpf",):
+		    assert counts(81, *words) == (20, 20, 20, 20), words
+		    assert not are_exhausted(81, *words)
+		    assert counts(82, *words) == (20, 20, 0, 0), words
+		    assert are_exhausted(82, *words)
+		assert fails(far)
+		for _ in range(10):
+		    assert not fails(local)
+		sysctl("tcp_timestamps", 0)
+		assert fails(old) and are_exhausted(83) and counts(83) == (20, 20, 0, 0)
+		sysctl("tcp_timestamps", 1)
+		sysctl("tcp_tw_reuse", 1)
+		assert counts(82) == (20, 20, 20, 20) and not are_exhausted(82) and not fails(far)
+		if os.path.exists("/proc/sys/net/ipv4/tcp_tw_reuse_delay"):
+		    sysctl("tcp_tw_reuse_delay", 60000)
+		    late = call_all("127.0.0.1", 84)
+		    assert fails(late) and are_exhausted(84) and counts(84) == (20, 20, 0, 0)
 	EOF
 	ip netns del "$ns"
 }

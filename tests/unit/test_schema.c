@@ -142,7 +142,9 @@ static void write_now(struct sf_out *out, const struct sf_host *host)
 		.sock = &sock, .netns = &ns, .watch = &watch, .oldest_wait_us = 5
 	};
 	const struct sf_listener_view unwatched = { .sock = &sock };
-	const struct sf_port_use use = { .nr_used = 1, .nr_free = 9, .nr_range = 10 };
+	const struct sf_port_use use = {
+		.nr_used = 1, .nr_free = 9, .nr_range = 10, .has_reusable = true
+	};
 	const struct sf_ports_pace pace = { .watched_us = 1, .has_left = true };
 	struct sf_event event = listener();
 	struct sf_event destination = { .time_ns = T0 };

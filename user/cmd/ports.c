@@ -167,7 +167,7 @@ static bool pace_of(const struct ports *p, const struct sf_port_use *use, struct
 	struct calls wanted = { .netns = use->netns, .peer_port = use->peer_port };
 	struct sf_ports_pace pace = { .watched_us = p->gathered.ns / 1000 };
 	uint64_t between_us = (p->snap.time_ns - p->before_ns) / 1000;
-	uint32_t used_before = 0;
+	uint32_t free_before = use->nr_range;
 
 	if (!p->calls || !pace.watched_us || !p->gathered.is_whole)
 		return false;
@@ -178,11 +178,11 @@ static bool pace_of(const struct ports *p, const struct sf_port_use *use, struct
 	pace.per_second = (pace.nr_calls * 1000000 + pace.watched_us / 2) / pace.watched_us;
 	for (size_t i = 0; i < p->nr_before; i++)
 		if (sf_ports_is_same(&p->before[i], use))
-			used_before = p->before[i].nr_used;
-	/* None is left already: then it does not matter that it does not grow. */
-	pace.has_left = !use->nr_free || use->nr_used > used_before;
+			free_before = p->before[i].nr_free;
+	/* None is left already: then it does not matter that they get no fewer. */
+	pace.has_left = !use->nr_free || use->nr_free < free_before;
 	if (use->nr_free && pace.has_left)
-		pace.left_us = use->nr_free * between_us / (use->nr_used - used_before);
+		pace.left_us = use->nr_free * between_us / (free_before - use->nr_free);
 	*ret = pace;
 	return true;
 }

@@ -110,9 +110,10 @@ static void fill_ports(const struct sf_snapshot *snap, const struct sf_port_use 
 		       struct sf_sock *sock, struct sf_event *event, struct sf_verdict *verdict)
 {
 	const enum sf_evidence_id ids[] = { SF_EVIDENCE_PORTS_USED, SF_EVIDENCE_PORTS_TIME_WAIT,
-					    SF_EVIDENCE_PORTS_FREE };
+					    SF_EVIDENCE_PORTS_REUSABLE, SF_EVIDENCE_PORTS_FREE };
 	const struct sf_holder *holder = holder_of(snap, use->pid);
-	const uint64_t values[] = { use->nr_used, use->nr_time_wait, use->nr_free };
+	const uint64_t values[] = { use->nr_used, use->nr_time_wait, use->nr_reusable,
+				    use->nr_free };
 
 	*sock = snap->socks[use->sock];
 	sf_find_event(snap, use->sock, event);
@@ -132,14 +133,16 @@ static void fill_ports(const struct sf_snapshot *snap, const struct sf_port_use 
 	}
 	*verdict = (struct sf_verdict){ .rule = &sf_rule_ports };
 	for (size_t i = 0; i < ARRAY_SIZE(ids); i++)
-		verdict->evidence[verdict->nr_evidence++] =
-			(struct sf_evidence){ .id = ids[i], .value = values[i] };
+		if (ids[i] != SF_EVIDENCE_PORTS_REUSABLE || values[i])
+			verdict->evidence[verdict->nr_evidence++] =
+				(struct sf_evidence){ .id = ids[i], .value = values[i] };
 }
 
 static bool run_out(const struct sf_watch *watch, const struct sf_port_use *use)
 {
-	return (uint64_t)use->nr_used * 100 >=
-	       (uint64_t)use->nr_range * watch->options->thresholds.ports_pct;
+	uint64_t nr_taken = use->nr_range - use->nr_free;
+
+	return nr_taken * 100 >= (uint64_t)use->nr_range * watch->options->thresholds.ports_pct;
 }
 
 /* Keeps of all destinations those whose ports run out. */

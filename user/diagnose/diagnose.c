@@ -71,6 +71,8 @@ const struct sf_evidence_kind sf_evidence_kinds[SF_EVIDENCE_NR] = {
 	[SF_EVIDENCE_PORTS_USED] = { "ports_used", "%s ports used", SF_UNIT_COUNT },
 	[SF_EVIDENCE_PORTS_TIME_WAIT] = { "ports_time_wait", "%s of them in TIME_WAIT",
 					  SF_UNIT_COUNT },
+	[SF_EVIDENCE_PORTS_REUSABLE] = { "ports_reusable", "%s of these can be taken again",
+					 SF_UNIT_COUNT },
 	[SF_EVIDENCE_PORTS_FREE] = { "ports_free", "%s free", SF_UNIT_COUNT },
 };
 

@@ -449,7 +449,7 @@ const struct sf_rule sf_rule_ports = {
 	.what = "local ports for this destination run out",
 	.blame = SF_BLAME_CONFIG,
 	.confidence = SF_CONFIDENCE_HIGH,
-	.evidence = { E(PORTS_USED), E(PORTS_TIME_WAIT), E(PORTS_FREE) },
+	.evidence = { E(PORTS_USED), E(PORTS_TIME_WAIT), E(PORTS_REUSABLE), E(PORTS_FREE) },
 	.advice = "sysctl net.ipv4.ip_local_port_range  # widen it, keep connections open, or use "
-		  "more addresses; net.ipv4.tcp_tw_reuse=1 helps callers",
+		  "more addresses; if TIME_WAIT has most, see net.ipv4.tcp_tw_reuse",
 };

@@ -226,20 +226,43 @@ static char *read_line(const char *path, char *buf, int size)
 	return line;
 }
 
-static void read_sysctls(struct sf_netns *ns)
+/* A sysctl that is one number. False: it is not there. */
+static bool read_number(const char *path, uint32_t *ret)
 {
 	char line[64];
 	uint64_t value;
 
+	if (!read_line(path, line, sizeof(line)))
+		return false;
+	line[strcspn(line, "\n")] = '\0';
+	if (sf_parse_u64(line, 0, INT32_MAX, &value))
+		return false;
+	*ret = (uint32_t)value;
+	return true;
+}
+
+/*
+ * Before v6.14 the delay is no sysctl: a second (ca6a6f93867a "tcp: Add sysctl
+ * to configure TIME-WAIT reuse delay").
+ */
+static void read_tw_reuse(struct sf_netns *ns)
+{
+	uint32_t timestamps;
+
+	ns->has_tw_reuse = read_number("/proc/sys/net/ipv4/tcp_tw_reuse", &ns->tw_reuse) &&
+			   read_number("/proc/sys/net/ipv4/tcp_timestamps", &timestamps);
+	if (!ns->has_tw_reuse || !timestamps)
+		ns->tw_reuse = 0;
+	if (!read_number("/proc/sys/net/ipv4/tcp_tw_reuse_delay", &ns->tw_reuse_delay_ms))
+		ns->tw_reuse_delay_ms = 1000;
+}
+
+static void read_sysctls(struct sf_netns *ns)
+{
 	ns->has_port_range = sf_netns_port_range(&ns->port_min, &ns->port_max);
 	ns->reserved = sf_netns_reserved_ports();
-	if (!read_line("/proc/sys/net/core/somaxconn", line, sizeof(line)))
-		return;
-	line[strcspn(line, "\n")] = '\0';
-	if (!sf_parse_u64(line, 0, INT32_MAX, &value)) {
-		ns->somaxconn = (uint32_t)value;
-		ns->has_somaxconn = true;
-	}
+	ns->has_somaxconn = read_number("/proc/sys/net/core/somaxconn", &ns->somaxconn);
+	read_tw_reuse(ns);
 }
 
 /* Takes the value below a name: lines come in pairs, "TcpExt: NAME..." and "TcpExt: NUMBER...". */

@@ -11,9 +11,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/addr.h"
 #include "base/util.h"
 #include "story/names.h"
 #include "story/snapshot.h"
+#include "story/sock.h"
+
+#define LOOPBACK_IF 1	   /* include/net/flow.h LOOPBACK_IFINDEX */
+#define TIME_WAIT_MS 60000 /* include/net/tcp.h TCP_TIMEWAIT_LEN */
 
 /* A vote: with each sock of the same holder a voice more, of another one less. */
 struct vote {
@@ -48,6 +53,50 @@ static bool is_caller(const struct sf_snapshot *snap, const struct sf_sock *s)
 	    s->local_port > ns->port_max || is_reserved(ns, s->local_port))
 		return false;
 	return !sf_snapshot_is_called(snap, s);
+}
+
+static bool is_loopback(const uint8_t addr[16])
+{
+	static const uint8_t v6[16] = { [15] = 1 };
+
+	return sf_addr_is_v4(addr) ? addr[12] == 127 : !memcmp(addr, v6, sizeof(v6));
+}
+
+static bool is_time_wait(const struct sf_sock *s)
+{
+	return sf_sock_state(s) == SF_TCP_TIME_WAIT;
+}
+
+/* How long it is in TIME_WAIT; 0: not known. */
+static uint32_t time_wait_ms(const struct sf_snapshot *snap, const struct sf_sock *s)
+{
+	uint64_t left_ms;
+
+	if (s->flags & SF_SK_HAS_RETRANS)
+		return s->since_retrans_ms;
+	if (!snap->hz || s->timer != SF_TIMER_TIME_WAIT || s->timer_ticks < 0)
+		return 0;
+	left_ms = sf_snapshot_ms(snap, (uint32_t)s->timer_ticks);
+	return left_ms < TIME_WAIT_MS ? (uint32_t)(TIME_WAIT_MS - left_ms) : 0;
+}
+
+/*
+ * Whether connect() to the same destination takes its port as if it was free:
+ * net/ipv4/tcp_ipv4.c tcp_twsk_unique(), v6.18. Before v6.14 it may be one after
+ * less than the second. That the other end has no timestamps, so that the kernel
+ * does not take it, is not seen.
+ */
+static bool is_reusable(const struct sf_snapshot *snap, const struct sf_sock *s)
+{
+	bool is_local = s->bound_if == LOOPBACK_IF || is_loopback(s->local_addr) ||
+			is_loopback(s->peer_addr);
+	const struct sf_netns *ns;
+
+	if (!is_time_wait(s))
+		return false;
+	ns = sf_snapshot_netns(snap, s->netns);
+	return (ns->tw_reuse == 1 || (ns->tw_reuse == 2 && is_local)) &&
+	       time_wait_ms(snap, s) > ns->tw_reuse_delay_ms;
 }
 
 static int compare_u64(uint64_t x, uint64_t y)
@@ -147,7 +196,10 @@ static int compare_callers(const void *a, const void *b, void *ctx)
 	const struct sf_sock *y = &snap->socks[*(const uint32_t *)b];
 	int r = compare_destination(x, y);
 
-	return r ? r : (int)x->local_port - (int)y->local_port;
+	if (!r)
+		r = (int)x->local_port - (int)y->local_port;
+	/* TIME_WAIT and a socket that reuses its port can both be seen: that one comes first. */
+	return r ? r : is_time_wait(x) - is_time_wait(y);
 }
 
 static int compare_use(const void *a, const void *b)
@@ -177,6 +229,7 @@ static void begin_use(const struct sf_snapshot *snap, uint32_t sock,
 								  count_range(ns),
 		.peer_port = s->peer_port,
 		.family = s->family,
+		.has_reusable = ns->has_tw_reuse,
 	};
 	memcpy(use->local_addr, s->local_addr, 16);
 	memcpy(use->peer_addr, s->peer_addr, 16);
@@ -189,7 +242,8 @@ static void add_socket(const struct sf_snapshot *snap, uint32_t sock, struct sf_
 	struct sf_holders holders = sf_snapshot_holders(snap, s);
 
 	use->nr_used++;
-	use->nr_time_wait += s->state == SF_TCP_TIME_WAIT && s->substate == SF_TCP_TIME_WAIT;
+	use->nr_time_wait += is_time_wait(s);
+	use->nr_reusable += is_reusable(snap, s);
 	if (!holders.nr)
 		return;
 	if (!vote->lead)
@@ -219,12 +273,11 @@ static size_t run_along(const struct sf_snapshot *snap, const uint32_t *callers,
 			nr_uses++;
 			vote = (struct vote){ 0 };
 		}
-		/* TIME_WAIT and a socket that reuses its port can both be seen. */
 		if (!is_same || before->local_port != s->local_port)
 			add_socket(snap, callers[i], &uses[nr_uses - 1], &vote);
 	}
 	for (size_t i = 0; i < nr_uses; i++)
-		uses[i].nr_free = uses[i].nr_range - uses[i].nr_used;
+		uses[i].nr_free = uses[i].nr_range - uses[i].nr_used + uses[i].nr_reusable;
 	return nr_uses;
 }
 

@@ -21,11 +21,13 @@ struct sf_port_use {
 	uint32_t sock;	  /* one of them, index in the snapshot */
 	uint32_t nr_used; /* local ports of the range in use, TIME_WAIT too */
 	uint32_t nr_time_wait;
-	uint32_t nr_free;  /* of nr_range */
-	uint32_t nr_range; /* what the kernel may choose from: without reserved ports */
-	uint32_t pid;	   /* who holds the most of them; 0 = nobody does, or not known */
+	uint32_t nr_reusable; /* of these: the next call may take them; see has_reusable */
+	uint32_t nr_free;     /* of nr_range: in no use, or reusable */
+	uint32_t nr_range;    /* what the kernel may choose from: without reserved ports */
+	uint32_t pid;	      /* who holds the most of them; 0 = nobody does, or not known */
 	uint16_t peer_port;
 	uint16_t family;
+	bool has_reusable; /* whether this namespace reuses them is known */
 };
 
 /*

@@ -18,6 +18,8 @@ struct sf_netns {
 	uint32_t inode;
 	uint32_t nr_addrs;
 	uint32_t somaxconn;
+	uint32_t tw_reuse; /* tcp_tw_reuse, 0 without tcp_timestamps: 1 = all, 2 = loopback only */
+	uint32_t tw_reuse_delay_ms;
 	uint16_t port_min; /* ip_local_port_range, both ends in it */
 	uint16_t port_max;
 	uint64_t listen_overflows; /* /proc/net/netstat, since the namespace is there */
@@ -28,6 +30,7 @@ struct sf_netns {
 	bool has_somaxconn;
 	bool has_port_range;
 	bool has_overflows;
+	bool has_tw_reuse;
 };
 
 struct sf_snapshot {

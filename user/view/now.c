@@ -68,6 +68,8 @@ void sf_fields_ports(struct sf_json *j, const struct sf_line *line, const struct
 	begin(j, line, "tcp.ports");
 	sf_json_u64(j, "ports_used", use->nr_used);
 	sf_json_u64(j, "ports_time_wait", use->nr_time_wait);
+	if (use->has_reusable)
+		sf_json_u64(j, "ports_reusable", use->nr_reusable);
 	sf_json_u64(j, "ports_free", use->nr_free);
 	sf_json_u64(j, "ports_range", use->nr_range);
 	if (pace) {
