@@ -74,9 +74,37 @@ python() {
 		assert abs(line["arrived_per_second"] - nr / 2) <= nr / 4, (line, nr)
 		assert abs(line["arrived_per_second"] - line["arrived"] * 1e6 / line["watched_us"]) <= 1
 		assert 10000 <= line["accept_wait_p50_us"] <= line["accept_wait_p99_us"] < 2000000, line
+		# Two waited each time; absent where the hook does not tell.
+		assert line.get("accept_queue_highest", 2) == 2, line
 		assert line["dropped_meanwhile"] == 0
 		for place in "syns_dropped", "acks_dropped", "half_open_expired":
 		    assert line.get(place, 0) == 0, line # absent where no hook tells
+	EOF
+}
+
+@test "listeners -d: one that waits alone makes a queue of one, at each tier" {
+	python <<-'EOF'
+		import json, socket, subprocess, sys, time
+		synfin, check, schema = sys.argv[1:]
+		for tier in "full", "tracepoints":
+		    listener = socket.create_server(("127.0.0.1", 0), backlog=100)
+		    port = listener.getsockname()[1]
+		    watch = subprocess.Popen([synfin, "listeners", "-d", "2", "-o", "json", "--hooks", tier,
+		                              "lport", str(port)], stdout=subprocess.PIPE,
+		                             stderr=subprocess.DEVNULL)
+		    while watch.poll() is None:
+		        client = socket.create_connection(("127.0.0.1", port))
+		        time.sleep(0.03)
+		        listener.accept()[0].close()
+		        client.close()
+		        time.sleep(0.2) # the looks find an empty queue
+		    said = watch.stdout.read()
+		    subprocess.run([check, schema], input=said, stdout=subprocess.DEVNULL, check=True)
+		    line = json.loads(said)
+		    assert line["arrived"] >= 5, (tier, line)
+		    assert line.get("accept_queue_highest", 1) == 1, (tier, line)
+		    if tier == "tracepoints": # sys_exit has the listener's descriptor
+		        assert "accept_queue_highest" in line, line
 	EOF
 }
 

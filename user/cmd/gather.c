@@ -63,6 +63,9 @@ static void ask_plan(const struct sf_plan *plan, struct sf_gathered *ret)
 	ret->tells_ack_drops = has_hooks(plan, SF_HOOK_LAST_ACK4, SF_HOOK_LAST_ACK6);
 	ret->tells_half_open = has_hooks(plan, SF_HOOK_REQUEST_END4, SF_HOOK_REQUEST_END6) &&
 			       has_hooks(plan, SF_HOOK_SYN, SF_HOOK_REQUEST_DROP);
+	/* That one has no listener at hand: bpf/open.bpf.h on_accept(). */
+	ret->tells_queues = sf_plan_alt(plan, SF_HOOK_ACCEPT) &&
+			    !sf_plan_uses(plan, "graft_kprobe");
 }
 
 static int seed(struct sf_tracer *tracer, struct gather *gather)

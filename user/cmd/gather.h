@@ -28,6 +28,7 @@ struct sf_gathered {
 	bool tells_syn_drops; /* this kernel's hooks see SYNs that a listener drops, */
 	bool tells_ack_drops; /* last ACKs, */
 	bool tells_half_open; /* and handshakes that are not completed */
+	bool tells_queues;    /* each accept() tells how long its listener's queue was */
 };
 
 /*

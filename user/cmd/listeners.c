@@ -139,6 +139,12 @@ static struct watched *watched_of(struct listeners *l, const struct sf_story *s,
 	return NULL;
 }
 
+static void note_queue(struct watched *watched, uint32_t length)
+{
+	if (length > watched->highest_queue)
+		watched->highest_queue = length;
+}
+
 /* Its own story's counts; the last event has the highest. */
 static void on_drops(struct listeners *l, const struct sf_story *s)
 {
@@ -146,6 +152,8 @@ static void on_drops(struct listeners *l, const struct sf_story *s)
 
 	if (!watched)
 		return;
+	if (s->flags & SF_F_QUEUE_KNOWN)
+		note_queue(watched, s->accept_queue);
 	watched->syns_dropped = s->syns_dropped;
 	watched->acks_dropped = s->acks_dropped;
 	watched->half_open_expired = s->half_open_expired;
@@ -171,8 +179,8 @@ static void on_event(void *ctx, const struct sf_event *event)
 		watched->nr_arrived++;
 		return;
 	}
-	if (s->flags & SF_F_QUEUE_KNOWN && s->accept_queue > watched->highest_queue)
-		watched->highest_queue = s->accept_queue;
+	/* It is told as accept() left it, and who was taken had stood in it. */
+	note_queue(watched, (s->flags & SF_F_QUEUE_KNOWN ? s->accept_queue : 0) + 1);
 	if (sf_story_accept_wait_ns(s, &wait_ns))
 		sf_histogram_add(&watched->waits_us, wait_ns / 1000);
 }
@@ -300,7 +308,7 @@ static bool sum_up(const struct listeners *l, const struct sf_sock *s,
 		.acks_dropped = w->acks_dropped,
 		.half_open_expired = w->half_open_expired,
 		.has_arrived = g->is_whole && !w->misses_arrivals,
-		.has_highest = g->is_whole && !w->misses_accepts,
+		.has_highest = g->is_whole && g->tells_queues && !w->misses_accepts,
 		.nr_arrived = w->nr_arrived,
 		.arrived_per_second = (w->nr_arrived * 1000000 + watched_us / 2) / watched_us,
 		.nr_dropped = s->drops >= w->drops_before ? s->drops - w->drops_before : 0,
