@@ -162,6 +162,38 @@ pid_of() {
 	sh -c "$(sed -n 's/^  do   //p' <<<"$out")" | grep -q "10.99.0.2:8020"
 }
 
+@test "a command of ss that it advises finds its connection and no other, of IPv6 too" {
+	/usr/bin/python3 - "$SYNFIN" <<-'EOF'
+		import json, os, re, socket, subprocess, sys
+		def run(*words):
+		    return subprocess.run(words, stdout=subprocess.PIPE, check=False, text=True).stdout
+		def check(address, family):
+		    listener = socket.create_server((address, 0), family=family)
+		    port = listener.getsockname()[1]
+		    def pair():
+		        return socket.create_connection((address, port)), listener.accept()[0]
+		    idle, other, half = pair(), pair(), pair()
+		    ports = {end[0].getsockname()[1] for end in (idle, other)}
+		    orphan = half[0].getsockname()[1]
+		    half[0].close()
+		    found = {}
+		    for line in map(json.loads, run(sys.argv[1], "stuck", "-q", "-o", "json", "--threshold",
+		                                    "idle=0,fin=0", "port", str(port)).splitlines()):
+		        found[line["stuck_rule"], line["network_local_port"]] = line["stuck_advice"]
+		    for local in ports:
+		        advice = found["idle_no_keepalive", local]
+		        assert advice.startswith("ss -tK "), advice
+		        # to look, not to cut
+		        rows = run("sh", "-c", advice.replace("-tK", "-Htn", 1)).splitlines()
+		        assert len(rows) == 1, (advice, rows)
+		        assert re.search(r":%d +\S+:%d *$" % (local, port), rows[0]), (advice, rows)
+		    advice = found["fin_wait2_orphan", orphan]
+		    assert ":%d " % orphan in run("sh", "-c", advice), advice
+		check("127.0.0.1", socket.AF_INET)
+		check("::1", socket.AF_INET6)
+	EOF
+}
+
 @test "what makes progress is not accused: a reader, a half-close, a CLOSE_WAIT soon closed" {
 	/usr/bin/python3 - "$SYNFIN" <<-'EOF'
 		import os, socket, subprocess, sys

@@ -388,6 +388,40 @@ static void test_advice(void **state)
 	assert_ptr_equal(strstr(v.advice, "cat /proc/43/wchan  # "), v.advice);
 }
 
+/* An address of IPv6 is one that ss takes; what cuts a connection names both its ends. */
+static void test_advice_ss(void **state)
+{
+	static const __u8 v6[2][16] = { { 0xfd, 0x99, [15] = 1 }, { 0xfd, 0x99, [15] = 2 } };
+	struct sf_sock half = quiet(SF_TCP_FIN_WAIT2), idle = quiet(SF_TCP_ESTABLISHED);
+	struct sf_case c = { .sock = &half, .hz = HZ };
+	const struct sf_rule *rule;
+	struct sf_verdict v;
+
+	(void)state;
+	assert_non_null(rule_of(&c, &v));
+	assert_non_null(strstr(v.advice, "ss -tanp state fin-wait-2 dst 10.0.0.2  # "));
+	c.sock = &idle;
+	assert_non_null(rule_of(&c, &v));
+	assert_non_null(strstr(v.advice,
+			       "ss -tK src 10.0.0.1 sport = :40000 dst 10.0.0.2 dport = :80  # "));
+	memcpy(half.peer_addr, v6[1], 16);
+	memcpy(idle.local_addr, v6[0], 16);
+	memcpy(idle.peer_addr, v6[1], 16);
+	assert_non_null(rule_of(&c, &v));
+	assert_non_null(strstr(v.advice, "ss -tK src '[fd99::1]' sport = :40000 "
+					 "dst '[fd99::2]' dport = :80  # "));
+	c.sock = &half;
+	assert_non_null(rule_of(&c, &v));
+	assert_non_null(strstr(v.advice, "ss -tanp state fin-wait-2 dst '[fd99::2]'  # "));
+	for (size_t i = 0; (rule = sf_rule_at(i)); i++) {
+		assert_null(strstr(rule->advice, "dst {peer}"));
+		if (strstr(rule->advice, "-tK"))
+			assert_non_null(strstr(rule->advice, "src {ss_local} sport = :{lport} "
+							     "dst {ss_peer} dport = :{pport}  # "));
+		assert_null(strstr(rule->advice, "ss -K"));
+	}
+}
+
 static void test_thresholds(void **state)
 {
 	static const char *const bad[] = {
@@ -569,13 +603,13 @@ static void test_table(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_handshakes),  cmocka_unit_test(test_accept),
-		cmocka_unit_test(test_windows),	    cmocka_unit_test(test_unacked),
-		cmocka_unit_test(test_closing),	    cmocka_unit_test(test_idle),
-		cmocka_unit_test(test_numbers),	    cmocka_unit_test(test_advice),
-		cmocka_unit_test(test_thresholds),  cmocka_unit_test(test_table),
-		cmocka_unit_test(test_not_leaving), cmocka_unit_test(test_routes),
-		cmocka_unit_test(test_slow),
+		cmocka_unit_test(test_handshakes), cmocka_unit_test(test_accept),
+		cmocka_unit_test(test_windows),	   cmocka_unit_test(test_unacked),
+		cmocka_unit_test(test_closing),	   cmocka_unit_test(test_idle),
+		cmocka_unit_test(test_numbers),	   cmocka_unit_test(test_advice),
+		cmocka_unit_test(test_advice_ss),  cmocka_unit_test(test_thresholds),
+		cmocka_unit_test(test_table),	   cmocka_unit_test(test_not_leaving),
+		cmocka_unit_test(test_routes),	   cmocka_unit_test(test_slow),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

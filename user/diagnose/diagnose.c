@@ -224,20 +224,41 @@ static void fill_evidence(const struct sf_case *c, struct sf_verdict *v)
 	}
 }
 
+#define WORD_STRLEN SF_ENDPOINT_STRLEN
+
+/* ss takes the last colon of a bare IPv6 address for a port's; a shell takes [] for a pattern. */
+static const char *ss_address(const uint8_t addr[16], char buf[WORD_STRLEN])
+{
+	char text[SF_ADDR_STRLEN];
+
+	snprintf(buf, WORD_STRLEN, sf_addr_is_v4(addr) ? "%s" : "'[%s]'",
+		 sf_addr_format(addr, text));
+	return buf;
+}
+
+static bool is_word(const char *name, size_t len, const char *wanted)
+{
+	return len == strlen(wanted) && !memcmp(name, wanted, len);
+}
+
 /* The text for a word in braces; NULL if there is no such word. */
 static const char *word(const char *name, size_t len, const struct sf_sock *sock, uint32_t pid,
-			char buf[SF_ADDR_STRLEN])
+			char buf[WORD_STRLEN])
 {
-	if (len == 4 && !memcmp(name, "peer", 4))
+	if (is_word(name, len, "peer"))
 		return sf_addr_format(sock->peer_addr, buf);
-	if (len == 5 && !memcmp(name, "pport", 5))
-		snprintf(buf, SF_ADDR_STRLEN, "%u", sock->peer_port);
-	else if (len == 5 && !memcmp(name, "lport", 5))
-		snprintf(buf, SF_ADDR_STRLEN, "%u", sock->local_port);
-	else if (len == 3 && !memcmp(name, "pid", 3) && pid)
-		snprintf(buf, SF_ADDR_STRLEN, "%u", pid);
-	else if (len == 3 && !memcmp(name, "pid", 3))
-		snprintf(buf, SF_ADDR_STRLEN, "PID");
+	if (is_word(name, len, "ss_peer"))
+		return ss_address(sock->peer_addr, buf);
+	if (is_word(name, len, "ss_local"))
+		return ss_address(sock->local_addr, buf);
+	if (is_word(name, len, "pport"))
+		snprintf(buf, WORD_STRLEN, "%u", sock->peer_port);
+	else if (is_word(name, len, "lport"))
+		snprintf(buf, WORD_STRLEN, "%u", sock->local_port);
+	else if (is_word(name, len, "pid") && pid)
+		snprintf(buf, WORD_STRLEN, "%u", pid);
+	else if (is_word(name, len, "pid"))
+		snprintf(buf, WORD_STRLEN, "PID");
 	else
 		return NULL;
 	return buf;
@@ -269,7 +290,7 @@ static size_t begin_advice(const struct sf_rule *rule, const struct sf_case *c, 
 
 void sf_advice(const struct sf_rule *rule, const struct sf_case *c, char *buf, size_t size)
 {
-	char text[SF_ADDR_STRLEN];
+	char text[WORD_STRLEN];
 	size_t len = begin_advice(rule, c, buf, size);
 
 	for (const char *at = rule->advice; *at && len + 1 < size;) {

@@ -173,7 +173,11 @@ struct sf_rule {
 	uint8_t asks;	/* enum sf_asks: whose {pid} the advice means */
 	uint8_t evidence[SF_EVIDENCE_MAX]; /* enum sf_evidence_id */
 	const char *sides[2];		   /* of undetermined: what speaks for whom */
-	const char *advice; /* a command with {peer} {pport} {lport} {pid}, then "# why" */
+	/*
+	 * A command with {peer} {pport} {lport} {pid}, then "# why"; in an
+	 * expression of ss {ss_peer} and {ss_local}. What cuts names both ends.
+	 */
+	const char *advice;
 };
 
 /* The rows in the order in which they are asked, NULL behind the last. */

@@ -58,7 +58,8 @@ static const struct sf_rule rules[] = {
 	  .blame = SF_BLAME_PEER_APP,
 	  .confidence = SF_CONFIDENCE_HIGH,
 	  .evidence = { E(PEER_WINDOW), E(NOT_SENT), E(BACKOFF), E(ACK_AGE) },
-	  .advice = "ss -toi dst {peer}  # on the peer: ss -tanmp, and what its reader waits for" },
+	  .advice =
+		  "ss -toi dst {ss_peer}  # on the peer: ss -tanmp, and what its reader waits for" },
 
 	/* ---- data that does not leave ---- */
 	{ .name = "close_wait_not_leaving",
@@ -166,7 +167,7 @@ static const struct sf_rule rules[] = {
 	  .evidence = { E(TRIES), E(SEND_QUEUE), E(ACK_AGE) },
 	  .sides = { "local_app: it has not called close()",
 		     "network: what it has sent does not arrive" },
-	  .advice = "ss -toi dst {peer}  # and tracepath {peer}" },
+	  .advice = "ss -toi dst {ss_peer}  # and tracepath {peer}" },
 	{ .name = "unacked_local",
 	  .what = "data not acknowledged, though both ends are on this host",
 	  .states = IN(ESTABLISHED),
@@ -267,8 +268,8 @@ static const struct sf_rule rules[] = {
 	  .blame = SF_BLAME_NETWORK,
 	  .confidence = SF_CONFIDENCE_MEDIUM,
 	  .evidence = { E(TRIES), E(SEND_QUEUE), E(ACK_AGE), E(TIMER) },
-	  .advice = "ss -to state fin-wait-1 dst {peer}  # ends by itself (tcp_orphan_retries); "
-		    "ss -K cuts it" },
+	  .advice = "ss -to state fin-wait-1 src {ss_local} sport = :{lport} dst {ss_peer} dport = "
+		    ":{pport}  # ends by itself (tcp_orphan_retries); with -tK it is cut" },
 	{ .name = "fin_wait2_local",
 	  .what = "closed here, the other end on this host has not called close()",
 	  .states = IN(FIN_WAIT2),
@@ -302,7 +303,7 @@ static const struct sf_rule rules[] = {
 	  .blame = SF_BLAME_PEER_APP,
 	  .confidence = SF_CONFIDENCE_MEDIUM,
 	  .evidence = { E(RECEIVED_AGE), E(NO_TIMER), E(HOLDERS) },
-	  .advice = "ss -tanp state fin-wait-2 dst {peer}  # no limit while {pid} holds it: "
+	  .advice = "ss -tanp state fin-wait-2 dst {ss_peer}  # no limit while {pid} holds it: "
 		    "shutdown() then close() ends it" },
 	{ .name = "fin_wait2_orphan",
 	  .what = "closed, the peer does not close; the kernel ends it (tcp_fin_timeout)",
@@ -314,7 +315,7 @@ static const struct sf_rule rules[] = {
 	  .confidence = SF_CONFIDENCE_MEDIUM,
 	  .is_notice = true,
 	  .evidence = { E(TIMER) },
-	  .advice = "ss -tan state fin-wait-2 dst {peer}  # the peer then holds CLOSE_WAIT" },
+	  .advice = "ss -tan state fin-wait-2 dst {ss_peer}  # the peer then holds CLOSE_WAIT" },
 	{ .name = "closing_local",
 	  .what = "both closed at once, the FIN is not acknowledged, both ends are on this host",
 	  .states = IN(CLOSING),
@@ -334,7 +335,7 @@ static const struct sf_rule rules[] = {
 	  .blame = SF_BLAME_NETWORK,
 	  .confidence = SF_CONFIDENCE_MEDIUM,
 	  .evidence = { E(TRIES), E(ACK_AGE), E(TIMER) },
-	  .advice = "ss -to state closing dst {peer}  # clears when the FIN is repeated" },
+	  .advice = "ss -to state closing dst {ss_peer}  # clears when the FIN is repeated" },
 	{ .name = "close_wait_leak",
 	  .what = "the peer has closed, its process has not: one of many, and they grow in number",
 	  .states = IN(CLOSE_WAIT),
@@ -390,7 +391,7 @@ static const struct sf_rule rules[] = {
 	  .blame = SF_BLAME_NETWORK,
 	  .confidence = SF_CONFIDENCE_MEDIUM,
 	  .evidence = { E(TRIES), E(SEND_QUEUE), E(ACK_AGE), E(TIMER) },
-	  .advice = "ss -to state last-ack dst {peer}  # ends by itself; many to one peer: a "
+	  .advice = "ss -to state last-ack dst {ss_peer}  # ends by itself; many to one peer: a "
 		    "middlebox cuts them" },
 
 	/* ---- it sends, slower than it could ---- */
@@ -416,8 +417,9 @@ static const struct sf_rule rules[] = {
 	  .confidence = SF_CONFIDENCE_MEDIUM,
 	  .is_notice = true,
 	  .evidence = { E(RETRANSMITS), E(SEGMENTS_SENT), E(CWND), E(NOT_SENT), E(BUSY) },
-	  .advice = "ss -ti dst {peer}  # retrans and cwnd; where it is lost: 'mtr -T -P {pport} "
-		    "{peer}'" },
+	  .advice =
+		  "ss -ti dst {ss_peer}  # retrans and cwnd; where it is lost: 'mtr -T -P {pport} "
+		  "{peer}'" },
 
 	/* ---- nobody sends ---- */
 	{ .name = "idle_no_keepalive",
@@ -432,8 +434,8 @@ static const struct sf_rule rules[] = {
 	  .evidence = { E(NO_TIMER), E(SENT_AGE), E(RECEIVED_AGE) },
 	  .sides = { "nobody: a connection may be idle",
 		     "network: whether the peer is there cannot be known, no probe is enabled" },
-	  .advice = "ss -K dst {peer} dport = :{pport}  # cuts it; SO_KEEPALIVE below 350 s finds "
-		    "out in time" },
+	  .advice = "ss -tK src {ss_local} sport = :{lport} dst {ss_peer} dport = :{pport}  # cuts "
+		    "it, if nobody needs it; SO_KEEPALIVE below 350 s finds out in time" },
 };
 
 const struct sf_rule *sf_rule_at(size_t nr)
