@@ -194,6 +194,59 @@ pid_of() {
 	EOF
 }
 
+@test "listeners that a common parent keeps open: each port is told, with who serves it" {
+	/usr/bin/python3 - "$SYNFIN" <<-'EOF'
+		import json, os, re, signal, socket, subprocess, sys
+		# Of two what came waits for accept(), the third one's queue is full.
+		listeners = [socket.create_server(("127.0.0.1", 0), backlog=backlog) for backlog in (8, 8, 0)]
+		ports = [listener.getsockname()[1] for listener in listeners]
+		pids, ready = [], os.pipe()
+		for own in listeners:
+		    pid = os.fork()
+		    if not pid:
+		        for listener in listeners:
+		            if listener is not own:
+		                listener.close()
+		        os.write(ready[1], b"x")
+		        signal.pause()
+		        os._exit(0)
+		    pids.append(pid)
+		expression = " or ".join("lport %d" % port for port in ports)
+		def run(*words):
+		    return subprocess.run([sys.argv[1], *words, expression], stdout=subprocess.PIPE,
+		                          stderr=subprocess.DEVNULL, check=False, text=True).stdout
+		def has(text, pattern, *values):
+		    assert re.search(pattern % values, text, re.M), (pattern % values, text)
+		try:
+		    for _ in pids:
+		        assert os.read(ready[0], 1)
+		    calls = [socket.create_connection(("127.0.0.1", port)) for port in ports]
+		    words = ("stuck", "--threshold", "accept=1ms,idle=1h")
+		    lines = {line["server_port"]: line
+		             for line in map(json.loads, run(*words, "-o", "json").splitlines())}
+		    for port, pid in zip(ports[:2], pids):
+		        line = lines[port]
+		        assert line["stuck_rule"] == "not_accepted", line
+		        assert (line["listener_process_pid"], line["listener_processes"]) == (pid, 2), line
+		    assert lines[ports[2]]["stuck_rule"] == "accept_queue_full", lines
+		    assert lines[ports[2]]["process_pid"] == pids[2], lines
+		    assert lines[ports[2]]["stuck_evidence"]["holding_processes"] == 2, lines
+		    table = run(*words)
+		    assert "alike" not in table, table
+		    for port, pid in zip(ports[:2], pids):
+		        has(table, r"127.0.0.1:%d <- \S+  listener %d/python3,\+1$", port, pid)
+		    has(table, r"127.0.0.1:%d  %d/python3,%d/python3$", ports[2], pids[2], os.getpid())
+		    for pid in pids:
+		        has(table, r"^  do   cat /proc/%d/wchan  #", pid)
+		    table = run("listeners")
+		    for port, pid in zip(ports, pids):
+		        has(table, r"127.0.0.1:%d .* %d/python3,%d/python3$", port, pid, os.getpid())
+		finally:
+		    for pid in pids:
+		        os.kill(pid, signal.SIGKILL)
+	EOF
+}
+
 @test "what makes progress is not accused: a reader, a half-close, a CLOSE_WAIT soon closed" {
 	/usr/bin/python3 - "$SYNFIN" <<-'EOF'
 		import os, socket, subprocess, sys

@@ -90,7 +90,8 @@ static void write_stuck(struct sf_out *out, const struct sf_host *host, __u8 sta
 	char buf[SF_JSON_LINE_MAX];
 	struct sf_json json;
 
-	c.peer_who = c.listener_who = (struct sf_who){ .comm = holders[0].comm, .pid = 9 };
+	c.peer_who = c.listener_who =
+		(struct sf_who){ .comm = holders[0].comm, .pid = 9, .nr_processes = 2 };
 	event.kind = SF_EV_STUCK;
 	sf_thresholds_init(&thresholds);
 	assert_true(sf_diagnose(&c, &thresholds, &verdict));

@@ -336,6 +336,55 @@ static void test_shared_listeners(void **state)
 	sf_snapshot_clear(&snap);
 }
 
+/* A parent that keeps its services' listeners open is not who serves them; nor is pid 1. */
+static void test_named_holder(void **state)
+{
+	static const struct sf_holder holders[] = {
+		{ .sk = 1, .pid = 5, .fd = 3, .local_port = 80 },
+		{ .sk = 1, .pid = 7, .fd = 3, .local_port = 80 },
+		{ .sk = 1, .pid = 7, .fd = 4, .local_port = 80 },
+		{ .sk = 2, .pid = 5, .fd = 4, .local_port = 81 },
+		{ .sk = 2, .pid = 8, .fd = 3, .local_port = 81 },
+		{ .sk = 3, .pid = 1, .fd = 9, .local_port = 82 },
+		{ .sk = 3, .pid = 9, .fd = 3, .local_port = 82 },
+		{ .sk = 4, .pid = 11, .fd = 3, .local_port = 83 },
+		{ .sk = 4, .pid = 12, .fd = 3, .local_port = 83 },
+		{ .sk = 5, .pid = 5, .fd = 5, .local_port = 80, .peer_port = 5000 },
+		{ .sk = 5, .pid = 7, .fd = 5, .local_port = 80, .peer_port = 5000 },
+	};
+	static const struct {
+		__u32 pid, nr_processes;
+	} want[] = { { 7, 2 }, { 8, 2 }, { 9, 2 }, { 11, 2 }, { 5, 2 } };
+	const struct sf_sock socks[] = {
+		sock_of(1, SF_TCP_LISTEN, 1, 80, 0, 0),
+		sock_of(2, SF_TCP_LISTEN, 1, 81, 0, 0),
+		sock_of(3, SF_TCP_LISTEN, 1, 82, 0, 0),
+		sock_of(4, SF_TCP_LISTEN, 1, 83, 0, 0), /* nothing tells them apart: the first */
+		sock_of(5, SF_TCP_ESTABLISHED, 1, 80, 2, 5000), /* no listener: the first */
+	};
+	struct sf_snapshot snap = { .nr_socks = ARRAY_SIZE(socks),
+				    .nr_holders = ARRAY_SIZE(holders) };
+
+	(void)state;
+	snap.socks = calloc(ARRAY_SIZE(socks), sizeof(*socks));
+	snap.holders = calloc(ARRAY_SIZE(holders), sizeof(*holders));
+	assert_non_null(snap.socks);
+	assert_non_null(snap.holders);
+	memcpy(snap.socks, socks, sizeof(socks));
+	memcpy(snap.holders, holders, sizeof(holders));
+	assert_int_equal(sf_snapshot_index(&snap), 0);
+	for (size_t i = 0; i < ARRAY_SIZE(want); i++) {
+		struct sf_holders found = sf_snapshot_holders(&snap, &snap.socks[i]);
+		struct sf_story story;
+
+		sf_snapshot_story(&snap, &snap.socks[i], &story);
+		assert_int_equal(found.named->pid, want[i].pid);
+		assert_int_equal(found.nr_processes, want[i].nr_processes);
+		assert_int_equal(story.owner.tgid, want[i].pid);
+	}
+	sf_snapshot_clear(&snap);
+}
+
 static void test_queues(void **state)
 {
 	struct sf_sock s = sock_of(1, SF_TCP_ESTABLISHED, 1, 40001, 2, 80);
@@ -620,6 +669,7 @@ int main(void)
 		cmocka_unit_test(test_listener),
 		cmocka_unit_test(test_best_listener),
 		cmocka_unit_test(test_shared_listeners),
+		cmocka_unit_test(test_named_holder),
 		cmocka_unit_test(test_queues),
 		cmocka_unit_test(test_hz),
 		cmocka_unit_test(test_ports),

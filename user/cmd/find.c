@@ -210,8 +210,8 @@ static struct sf_who who_of(struct sf_holders holders)
 {
 	if (!holders.nr)
 		return (struct sf_who){ 0 };
-	return (struct sf_who){ .comm = holders.first->comm,
-				.pid = holders.first->pid,
+	return (struct sf_who){ .comm = holders.named->comm,
+				.pid = holders.named->pid,
 				.nr_processes = (uint32_t)holders.nr_processes };
 }
 
@@ -308,6 +308,9 @@ static uint64_t group_of(const struct sf_snapshot *snap, const struct sf_case *c
 	struct sf_story story;
 
 	hash = mix(mix(hash, c->listener_who.pid), s->netns);
+	/* One process may have several services, and a listener is one of them. */
+	if (s->state == SF_TCP_LISTEN || c->listener_who.pid)
+		hash = mix(hash, s->local_port);
 	if (v->rule->blame == SF_BLAME_LOCAL_APP && (c->who.pid || c->listener_who.pid))
 		return hash;
 	sf_snapshot_story(snap, s, &story);

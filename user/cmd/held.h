@@ -12,7 +12,7 @@ struct sf_sock;
 
 #define SF_HELD_STRLEN 200
 
-/* "4242/nginx,4243/nginx,+6": each process once, "" if there is none. Returns buf. */
+/* "4242/nginx,4243/nginx,+6": each process once, who is named first; "" if there is none. */
 const char *sf_held_text(const struct sf_holders *holders, char buf[SF_HELD_STRLEN]);
 
 #endif

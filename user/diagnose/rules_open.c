@@ -200,7 +200,7 @@ const struct sf_rule sf_rules_open[] = {
 	  .age = SF_AGE_WAIT,
 	  .blame = SF_BLAME_LOCAL_APP,
 	  .confidence = SF_CONFIDENCE_HIGH,
-	  .evidence = { E(ACCEPT_QUEUE), E(BACKLOG), E(OLDEST_WAIT), E(DROPS) },
+	  .evidence = { E(ACCEPT_QUEUE), E(BACKLOG), E(OLDEST_WAIT), E(DROPS), E(HOLDERS) },
 	  .advice = "cat /proc/{pid}/wchan  # what does it do instead of accept()? then a larger "
 		    "listen() backlog and net.core.somaxconn" },
 	{ .name = "not_accepted",

@@ -36,6 +36,7 @@ void sf_snapshot_clear(struct sf_snapshot *snap)
 	free(snap->holders);
 	free(snap->by_tuple);
 	free(snap->listeners);
+	free(snap->listener_pids);
 	*snap = (struct sf_snapshot){ 0 };
 }
 
@@ -152,17 +153,6 @@ static int compare_holders(const void *a, const void *b)
 	return (x->fd > y->fd) - (x->fd < y->fd);
 }
 
-int sf_snapshot_index(struct sf_snapshot *snap)
-{
-	int r = index_tuples(snap);
-
-	if (!r)
-		r = index_listeners(snap);
-	if (!r && snap->nr_holders)
-		qsort(snap->holders, snap->nr_holders, sizeof(*snap->holders), compare_holders);
-	return r;
-}
-
 /* The first of a socket's address, or the place where it would be. */
 static size_t find_holder(const struct sf_snapshot *snap, uint64_t sk)
 {
@@ -179,11 +169,50 @@ static size_t find_holder(const struct sf_snapshot *snap, uint64_t sk)
 	return low;
 }
 
+static size_t nr_listeners_below(const struct sf_snapshot *snap, uint32_t pid)
+{
+	size_t low = 0, high = snap->nr_listener_pids;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (snap->listener_pids[middle] < pid)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
+}
+
+/* How many listeners a process holds. */
+static size_t nr_listeners_of(const struct sf_snapshot *snap, uint32_t pid)
+{
+	return nr_listeners_below(snap, pid + 1) - nr_listeners_below(snap, pid);
+}
+
+/* With as many of them any other one rather than pid 1: it hands them to its services. */
+static const struct sf_holder *name_listener(const struct sf_snapshot *snap,
+					     const struct sf_holders *holders)
+{
+	const struct sf_holder *named = holders->first;
+	size_t least = nr_listeners_of(snap, named->pid);
+
+	for (size_t i = 1; i < holders->nr; i++) {
+		size_t nr = nr_listeners_of(snap, holders->first[i].pid);
+
+		if (nr < least || (nr == least && named->pid == 1)) {
+			named = &holders->first[i];
+			least = nr;
+		}
+	}
+	return named;
+}
+
 /*
  * Descriptors and sockets are read one after the other: in between an address may have gone from
  * one socket to the next. The ports tell.
  */
-struct sf_holders sf_snapshot_holders(const struct sf_snapshot *snap, const struct sf_sock *sock)
+static struct sf_holders find_holders(const struct sf_snapshot *snap, const struct sf_sock *sock)
 {
 	struct sf_holders found = { 0 };
 
@@ -199,7 +228,55 @@ struct sf_holders sf_snapshot_holders(const struct sf_snapshot *snap, const stru
 			found.first = holder;
 		found.nr_processes += !found.nr++ || holder->pid != holder[-1].pid;
 	}
+	found.named = found.first;
 	return found;
+}
+
+struct sf_holders sf_snapshot_holders(const struct sf_snapshot *snap, const struct sf_sock *sock)
+{
+	struct sf_holders found = find_holders(snap, sock);
+
+	if (sock->state == SF_TCP_LISTEN && found.nr_processes > 1)
+		found.named = name_listener(snap, &found);
+	return found;
+}
+
+static int compare_pids(const void *a, const void *b)
+{
+	const uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
+
+	return (x > y) - (x < y);
+}
+
+static int index_listener_pids(struct sf_snapshot *snap)
+{
+	if (!snap->nr_holders)
+		return 0;
+	snap->listener_pids = calloc(snap->nr_holders, sizeof(*snap->listener_pids));
+	if (!snap->listener_pids)
+		return -ENOMEM;
+	for (size_t i = 0; i < snap->nr_listeners; i++) {
+		struct sf_holders holders = find_holders(snap, &snap->socks[snap->listeners[i]]);
+
+		for (size_t k = 0; k < holders.nr; k++)
+			if (!k || holders.first[k].pid != holders.first[k - 1].pid)
+				snap->listener_pids[snap->nr_listener_pids++] =
+					holders.first[k].pid;
+	}
+	qsort(snap->listener_pids, snap->nr_listener_pids, sizeof(*snap->listener_pids),
+	      compare_pids);
+	return 0;
+}
+
+int sf_snapshot_index(struct sf_snapshot *snap)
+{
+	int r = index_tuples(snap);
+
+	if (!r)
+		r = index_listeners(snap);
+	if (!r && snap->nr_holders)
+		qsort(snap->holders, snap->nr_holders, sizeof(*snap->holders), compare_holders);
+	return r ? r : index_listener_pids(snap);
 }
 
 const struct sf_netns *sf_snapshot_netns(const struct sf_snapshot *snap, uint32_t inode)
@@ -522,10 +599,10 @@ void sf_snapshot_story(const struct sf_snapshot *snap, const struct sf_sock *soc
 	}
 	if (!holders.nr)
 		return;
-	ret->owner.tgid = holders.first->pid;
-	ret->owner.uid = holders.first->uid;
+	ret->owner.tgid = holders.named->pid;
+	ret->owner.uid = holders.named->uid;
 	ret->owner.source = SF_OWNER_SRC_FD_SCAN;
-	memcpy(ret->owner.comm, holders.first->comm, sizeof(ret->owner.comm));
+	memcpy(ret->owner.comm, holders.named->comm, sizeof(ret->owner.comm));
 }
 
 static bool is_same_connection(const struct sf_story *a, const struct sf_story *b)

@@ -51,6 +51,8 @@ struct sf_snapshot {
 	size_t tuple_slots;  /* a power of two */
 	uint32_t *listeners; /* sorted by port */
 	size_t nr_listeners;
+	uint32_t *listener_pids; /* who holds them, sorted: a pid for each listener */
+	size_t nr_listener_pids;
 	size_t socks_bytes; /* allocated */
 	size_t holders_bytes;
 };
@@ -58,6 +60,11 @@ struct sf_snapshot {
 /* A run of holders of one socket, borrowed. */
 struct sf_holders {
 	const struct sf_holder *first; /* NULL if there is none */
+	/*
+	 * Whom to name if one is: the first; of a listener who holds the fewest of them, as a
+	 * parent that only keeps it open for its services, like pid 1, has theirs all.
+	 */
+	const struct sf_holder *named;
 	size_t nr;
 	size_t nr_processes;
 };
@@ -122,7 +129,7 @@ bool sf_snapshot_is_called(const struct sf_snapshot *snap, const struct sf_sock 
 struct sf_holders sf_snapshot_listening_holders(const struct sf_snapshot *snap,
 						const struct sf_listening *of);
 /*
- * The story of a socket with role and owner (the first of its holders). For
+ * The story of a socket with role and owner (whom sf_holders names). For
  * one that waits for accept(), its listener's holder is not its owner.
  */
 void sf_snapshot_story(const struct sf_snapshot *snap, const struct sf_sock *sock,

@@ -65,19 +65,33 @@ static void add_process(struct text *t, uint32_t pid, const uint8_t *comm)
 	add(t, "/%s", name);
 }
 
-/* Every process once, as many as there is room for. */
+static void add_listener(struct text *t, const struct sf_who *who)
+{
+	add(t, "listener ");
+	add_process(t, who->pid, who->comm);
+	if (who->nr_processes > 1)
+		add(t, ",+%" PRIu32, who->nr_processes - 1);
+}
+
+/* Every process once, as many as there is room for; first who is named. */
 static void add_holders(struct text *t, const struct sf_stuck_view *view)
 {
 	const struct sf_case *c = view->c;
 	uint32_t nr_shown = 0;
 
+	if (c->who.pid) {
+		add(t, "  ");
+		add_process(t, c->who.pid, c->who.comm);
+		nr_shown++;
+	}
 	for (size_t i = 0; i < view->nr_holders && nr_shown < HOLDERS_SHOWN; i++) {
 		const struct sf_holder *holder = &view->holders[i];
 
-		if (i && holder->pid == holder[-1].pid)
+		if (holder->pid == c->who.pid || (i && holder->pid == holder[-1].pid))
 			continue;
-		add(t, "%s", nr_shown++ ? "," : "  ");
+		add(t, "%s", nr_shown ? "," : "  ");
 		add_process(t, holder->pid, holder->comm);
+		nr_shown++;
 	}
 	if (c->who.nr_processes > nr_shown)
 		add(t, ",+%" PRIu32, c->who.nr_processes - nr_shown);
@@ -86,8 +100,8 @@ static void add_holders(struct text *t, const struct sf_stuck_view *view)
 	if (c->sock->flags & SF_SK_ORPHAN)
 		add(t, "  no process");
 	else if (c->listener_who.pid && (c->sock->flags & SF_SK_UNACCEPTED)) {
-		add(t, "  listener ");
-		add_process(t, c->listener_who.pid, c->listener_who.comm);
+		add(t, "  ");
+		add_listener(t, &c->listener_who);
 	}
 }
 
@@ -172,8 +186,8 @@ static void add_why(struct text *t, const struct sf_stuck_view *view)
 		add_process(t, c->peer_who.pid, c->peer_who.comm);
 	}
 	if (c->listener_who.pid && c->sock->state == SF_TCP_SYN_SENT) {
-		add(t, "; listener ");
-		add_process(t, c->listener_who.pid, c->listener_who.comm);
+		add(t, "; ");
+		add_listener(t, &c->listener_who);
 	}
 	if (v->rule->sides[0])
 		add(t, "; either %s, or %s", v->rule->sides[0], v->rule->sides[1]);
@@ -270,6 +284,8 @@ void sf_fields_stuck(struct sf_json *j, const struct sf_stuck_view *view)
 	if (c->listener_who.pid) {
 		sf_json_u64(j, "listener_process_pid", c->listener_who.pid);
 		put_comm(j, "listener_process_executable_name", c->listener_who.comm);
+		if (c->listener_who.nr_processes > 1)
+			sf_json_u64(j, "listener_processes", c->listener_who.nr_processes);
 	}
 	put_verdict(j, view);
 	sf_json_object_end(j);
