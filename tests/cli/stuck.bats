@@ -139,6 +139,9 @@ pid_of() {
 	synfin stuck --threshold "$short" port 8017
 	[ "$status" -eq 0 ]
 	[ -z "$out" ]
+	synfin stuck --threshold "$short" --netns "$prefix-a" port 8017
+	[ "$status" -eq 0 ]
+	[[ $err == *"that match: 1, none is stuck; with nothing to send"*": 1" ]] || { echo "$err"; false; }
 	# Long enough, nothing of it is stuck yet.
 	synfin stuck --threshold close_wait=1h port 8020
 	[ "$status" -eq 0 ]

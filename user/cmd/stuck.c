@@ -17,9 +17,14 @@
 #include "base/out.h"
 #include "base/util.h"
 #include "cmd/cmd.h"
+#include "cmd/find.h"
 #include "cmd/signals.h"
 #include "cmd/take.h"
 #include "cmd/watch.h"
+#include "filter/filter.h"
+#include "story/names.h"
+#include "story/snapshot.h"
+#include "story/sock.h"
 #include "view/fields.h"
 #include "view/host.h"
 #include "view/view.h"
@@ -116,6 +121,38 @@ static int watch(struct stuck *stuck)
 	}
 }
 
+static bool is_connection(const struct sf_sock *s)
+{
+	return s->state != SF_TCP_LISTEN && sf_sock_state(s) != SF_TCP_TIME_WAIT;
+}
+
+/* Nothing is on its way and nothing waits to be: it is up to the programs at its ends. */
+static bool is_at_rest(const struct sf_sock *s)
+{
+	return s->state == SF_TCP_ESTABLISHED && !sf_sock_send_queue(s) &&
+	       !sf_sock_receive_queue(s);
+}
+
+/* Who asked for some and is told of none wants to know whether they were there. */
+static void print_healthy(const struct stuck *stuck)
+{
+	const struct sf_snapshot *snap = &sf_watch_last(&stuck->watch)->snap;
+	size_t nr = 0, nr_at_rest = 0;
+
+	if (stuck->nr_stuck || sf_filter_is_empty(stuck->watch.filter))
+		return;
+	for (size_t i = 0; i < snap->nr_socks; i++) {
+		if (!is_connection(&snap->socks[i]) ||
+		    !sf_find_passes(snap, stuck->watch.filter, (uint32_t)i))
+			continue;
+		nr++;
+		nr_at_rest += is_at_rest(&snap->socks[i]);
+	}
+	sf_notice("sockets of connections that match: %zu, none is stuck; with nothing to send and "
+		  "nothing to read, so that it is up to their programs: %zu",
+		  nr, nr_at_rest);
+}
+
 static void print_summary(const struct stuck *stuck)
 {
 	const struct sf_watch_look *look = sf_watch_last(&stuck->watch);
@@ -129,6 +166,7 @@ static void print_summary(const struct stuck *stuck)
 		  stuck->options->verbose || look->found.nr == look->found.nr_stuck ?
 			  "" :
 			  " (-v shows them)");
+	print_healthy(stuck);
 }
 
 static int finish(struct stuck *stuck, int r)

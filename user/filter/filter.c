@@ -345,6 +345,11 @@ static enum truth match_fact(const struct sf_filter_node *node, const struct sf_
 	}
 }
 
+bool sf_filter_is_empty(const struct sf_filter *filter)
+{
+	return !filter->nr_nodes;
+}
+
 bool sf_filter_match(const struct sf_filter *filter, const struct sf_event *event, uint64_t now_ns)
 {
 	enum truth truth[SF_FILTER_NODES_MAX];

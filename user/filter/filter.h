@@ -58,6 +58,9 @@ int sf_filter_add_min_age(struct sf_filter *filter, uint64_t min_ns);
 /* event: checked by story/reader.h. now_ns: CLOCK_BOOTTIME, for ages. */
 bool sf_filter_match(const struct sf_filter *filter, const struct sf_event *event, uint64_t now_ns);
 
+/* Whether nothing is asked for. */
+bool sf_filter_is_empty(const struct sf_filter *filter);
+
 /*
  * The part that the kernel side can decide: what must hold in any case, an
  * equality on pid, comm, ports, host, role, family or netns. A cut never drops
