@@ -133,6 +133,7 @@ python() {
 		assert 10 <= arrived <= nr and arrived / 3 <= per_second <= arrived / 2 + 1, lines
 		assert (lines["::"]["arrived"], lines["::"]["arrived_per_second"]) == ("0", "0"), lines
 		assert lines["::"]["accept_queue"] == "1", lines
+		assert lines["::"]["dropped_meanwhile"] == "0", lines
 		assert lines["::"]["accept_wait_p50_us"] == "", lines
 	EOF
 }

@@ -82,6 +82,7 @@ static const struct sf_table_column columns[] = {
 	{ "OLDEST", "oldest_wait_us", true, false, false },
 	{ "HALF-OPEN", "half_open", true, false, false },
 	{ "DROPS", "listener_drops", true, false, false },
+	{ "DROPPED", "dropped_meanwhile", true, true, true },
 	{ "SYN-DROP", "syns_dropped", true, false, true },
 	{ "ACK-DROP", "acks_dropped", true, false, true },
 	{ "EXPIRED", "half_open_expired", true, false, true },
@@ -337,6 +338,7 @@ static void add_row(struct listeners *l, const struct sf_listener_view *view)
 	cell_time(l, view->oldest_wait_us, view->oldest_wait_us);
 	cell_u64(l->table, true, s->half_open);
 	cell_u64(l->table, true, s->drops);
+	cell_u64(l->table, w, w ? w->nr_dropped : 0);
 	cell_u64(l->table, w && w->has_syn_drops, w ? w->syns_dropped : 0);
 	cell_u64(l->table, w && w->has_ack_drops, w ? w->acks_dropped : 0);
 	cell_u64(l->table, w && w->has_half_open, w ? w->half_open_expired : 0);
