@@ -283,6 +283,30 @@ pid_of() {
 	EOF
 }
 
+@test "what a client goes on sending makes its wait for accept() no shorter" {
+	/usr/bin/python3 - "$SYNFIN" <<-'EOF'
+		import json, socket, subprocess, sys, time
+		listener = socket.create_server(("127.0.0.1", 0))
+		port = str(listener.getsockname()[1])
+		caller = socket.create_connection(("127.0.0.1", int(port)))
+		begun = time.monotonic()
+		while time.monotonic() < begun + 1.5:
+		    caller.send(b"x")
+		    time.sleep(0.05)
+		def say(*words):
+		    run = subprocess.run([sys.argv[1], *words, "-q", "-o", "json", "port", port],
+		                         stdout=subprocess.PIPE, check=False)
+		    return run.returncode, [json.loads(line) for line in run.stdout.splitlines()]
+		for how in [], ["--no-bpf"]:
+		    status, lines = say("stuck", *how, "--threshold", "idle=1h")
+		    assert status == 3, (how, lines)
+		    assert [line["stuck_rule"] for line in lines] == ["not_accepted"], (how, lines)
+		    assert lines[0]["stuck_age_us"] >= 1400_000, (how, lines)
+		    status, lines = say("listeners", *how)
+		    assert [line["oldest_wait_us"] >= 1400_000 for line in lines] == [True], (how, lines)
+	EOF
+}
+
 @test "--watch: tells when it becomes stuck and when that is over" {
 	/usr/bin/python3 - "$SYNFIN" <<-'EOF'
 		import json, socket, subprocess, sys

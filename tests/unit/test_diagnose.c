@@ -179,16 +179,20 @@ static void test_accept(void **state)
 {
 	struct sf_sock full = listening(129, 128), room = listening(128, 128);
 	struct sf_sock child = with_flags(quiet(SF_TCP_ESTABLISHED), SF_SK_UNACCEPTED),
-		       young = child;
+		       young = child, sending = child;
 	uint64_t ms;
 
 	(void)state;
-	young.ack_age_ticks = HZ / 2;
+	young.sent_age_ticks = HZ / 2;
+	/* What its client sends makes its wait no shorter. */
+	sending.received_age_ticks = sending.ack_age_ticks = 1;
 	EXPECT("accept_queue_full", LOCAL_APP, .sock = &full, .oldest_wait_ms = 1000);
 	HEALTHY(.sock = &full, .oldest_wait_ms = 999); /* a burst */
 	HEALTHY(.sock = &room, .oldest_wait_ms = 5000);
 	EXPECT("not_accepted", LOCAL_APP, .sock = &child, .listener = &room);
 	HEALTHY(.sock = &young, .listener = &room);
+	HEALTHY(.sock = &young, .listener = &room, .watched_ms = 600000);
+	EXPECT("not_accepted", LOCAL_APP, .sock = &sending, .listener = &room);
 	HEALTHY(.sock = &child, .listener = &full); /* told once, of the listener */
 	EXPECT("not_accepted", LOCAL_APP, .sock = &child, .nr_listeners = 2,
 	       .nr_listeners_full = 1);
@@ -197,7 +201,11 @@ static void test_accept(void **state)
 	       .is_wait_minimum = true);
 	assert_true(sf_diagnose_wait_ms(&child, HZ, &ms));
 	assert_int_equal(ms, 600000);
+	assert_true(sf_diagnose_wait_ms(&sending, HZ, &ms));
+	assert_int_equal(ms, 600000);
 	assert_false(sf_diagnose_wait_ms(&full, HZ, &ms));
+	child.flags &= ~SF_SK_UNACCEPTED;
+	assert_false(sf_diagnose_wait_ms(&child, HZ, &ms));
 }
 
 static void test_windows(void **state)

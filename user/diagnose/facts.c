@@ -235,15 +235,12 @@ static bool own_age_ms(const struct sf_case *c, enum sf_age age, uint64_t *ret_m
 	}
 }
 
-/*
- * How long it was seen in its state without progress: half closed, data may
- * still go the other way. What comes before accept() is no progress.
- */
+/* How long it was seen in its state without progress: half closed, data may go the other way. */
 static uint64_t watched_still_ms(const struct sf_case *c)
 {
 	const struct sf_sock *s = c->sock;
 
-	if (!c->hz || !(s->flags & SF_SK_HAS_AGES) || s->flags & SF_SK_UNACCEPTED)
+	if (!c->hz || !(s->flags & SF_SK_HAS_AGES))
 		return c->watched_ms;
 	return sf_min_u64(c->watched_ms,
 			  ticks_ms(c, least(s->sent_age_ticks, s->received_age_ticks)));
