@@ -50,6 +50,9 @@ char LICENSE[] SEC("license") = "Dual BSD/GPL";
 /* include/linux/tcp.h, enum tcp_chrono; chrono_stat[] begins with the first that is not "none" */
 #define TCP_CHRONO_SNDBUF_LIMITED 3
 
+/* So far a stamp may be ahead of a clock that was read before it. */
+#define MEANWHILE_TICKS 1024
+
 /* How the kernel's clock stood when it was last looked at: user space works out what a tick is. */
 __u64 jiffies_then = 0;
 __u64 monotonic_then_ns = 0;
@@ -185,15 +188,21 @@ static __always_inline void fill_flags(struct sf_sock *rec, struct sock *sk)
 		rec->flags |= SF_SK_PORT_BOUND;
 }
 
+/* Who lets us read without its lock may have got a later stamp than our clock meanwhile. */
+static __always_inline __u32 ticks_since(__u64 now, __u32 stamp)
+{
+	return stamp - (__u32)now < MEANWHILE_TICKS ? 0 : (__u32)now - stamp;
+}
+
 /* When it last sent and received. lsndtime and the like are the lower half of jiffies. */
 static __always_inline void fill_ages(struct sf_sock *rec, struct tcp_sock *tp, __u64 now)
 {
 	__u32 stamp = tp->retrans_stamp;
 	__u64 now_us = bpf_ktime_get_ns() / 1000;
 
-	rec->sent_age_ticks = (__u32)now - tp->lsndtime;
-	rec->received_age_ticks = (__u32)now - tp->inet_conn.icsk_ack.lrcvtime;
-	rec->ack_age_ticks = (__u32)now - tp->rcv_tstamp;
+	rec->sent_age_ticks = ticks_since(now, tp->lsndtime);
+	rec->received_age_ticks = ticks_since(now, tp->inet_conn.icsk_ack.lrcvtime);
+	rec->ack_age_ticks = ticks_since(now, tp->rcv_tstamp);
 	rec->flags |= SF_SK_HAS_AGES;
 	if (!stamp)
 		return;
@@ -223,7 +232,35 @@ static __always_inline void fill_busy(struct sf_sock *rec, struct tcp_sock *tp, 
 	rec->cwnd_segs = tp->snd_cwnd;
 }
 
-static __always_inline void fill_listener(struct sf_sock *rec, struct tcp_sock *tp)
+/*
+ * How long the first in its accept queue has waited: the oldest, and it stays there, hashed no
+ * more, when its client resets it (inet_csk_accept(), tcp_done()). As it has sent no data,
+ * lsndtime is the end of its handshake: tcp_minisocks.c tcp_create_openreq_child(), tcp_input.c
+ * tcp_rcv_state_process(), which sets it for Fast Open too; 5.10 to 6.18. Before 5.15
+ * (04c7820b776f "bpf: tcp: Bpf iter batching and lock_sock") accept() may take it meanwhile: what
+ * was read counts if it is still the first.
+ */
+static __always_inline void fill_first(struct sf_sock *rec, struct tcp_sock *tp, __u64 now)
+{
+	struct request_sock *first =
+		BPF_CORE_READ(tp, inet_conn.icsk_accept_queue.rskq_accept_head);
+	struct tcp_sock *child = first ? (struct tcp_sock *)BPF_CORE_READ(first, sk) : NULL;
+	__u32 stamp;
+
+	if (!child)
+		return;
+	stamp = BPF_CORE_READ(child, lsndtime);
+	/* Not skc_num: a reset one has given back a port that bind() did not ask for. */
+	if (BPF_CORE_READ(child, inet_conn.icsk_inet.inet_sport) != bpf_htons(rec->local_port) ||
+	    BPF_CORE_READ(child, inet_conn.icsk_inet.sk.__sk_common.skc_net.net, ns.inum) !=
+		    rec->netns ||
+	    BPF_CORE_READ(tp, inet_conn.icsk_accept_queue.rskq_accept_head) != first)
+		return;
+	rec->sent_age_ticks = ticks_since(now, stamp);
+	rec->flags |= SF_SK_HAS_AGES;
+}
+
+static __always_inline void fill_listener(struct sf_sock *rec, struct tcp_sock *tp, __u64 now)
 {
 	struct sock *sk = &tp->inet_conn.icsk_inet.sk;
 
@@ -235,6 +272,7 @@ static __always_inline void fill_listener(struct sf_sock *rec, struct tcp_sock *
 		rec->flags |= SF_SK_DEFER_ACCEPT;
 	if (BPF_CORE_READ_BITFIELD_PROBED(sk, __sk_common.skc_ipv6only))
 		rec->flags |= SF_SK_V6ONLY;
+	fill_first(rec, tp, now);
 }
 
 static __always_inline void fill_full(struct sf_sock *rec, struct tcp_sock *tp, __u64 now)
@@ -244,7 +282,7 @@ static __always_inline void fill_full(struct sf_sock *rec, struct tcp_sock *tp, 
 	fill_flags(rec, sk);
 	rec->err = sk->sk_err;
 	if (rec->state == TCP_LISTEN) {
-		fill_listener(rec, tp);
+		fill_listener(rec, tp, now);
 		return;
 	}
 	rec->soft_err = sk->sk_err_soft;

@@ -30,7 +30,7 @@ enum sf_timer {
 #define SF_SK_PORT_BOUND (1U << 4) /* bind() asked for the local port */
 #define SF_SK_SHUT_RCV (1U << 5)
 #define SF_SK_SHUT_SND (1U << 6)
-#define SF_SK_HAS_AGES (1U << 7)     /* the three *_age_ticks were read */
+#define SF_SK_HAS_AGES (1U << 7)     /* the *_age_ticks were read; of a listener only the first */
 #define SF_SK_HAS_RETRANS (1U << 8)  /* since_retrans_ms was read */
 #define SF_SK_DEFER_ACCEPT (1U << 9) /* listener: handshakes end with the first data */
 /* Read without BPF: sequence numbers are made up, sk is an inode, ages are at least so long. */
@@ -51,9 +51,9 @@ struct sf_sock {
 	__u32 netns; /* inode number */
 	__u32 bound_if;
 	__u32 uid;
-	__u32 flags;		  /* SF_SK_* */
-	__s32 timer_ticks;	  /* until the timer fires; negative: it is late */
-	__u32 sent_age_ticks;	  /* since data was last sent */
+	__u32 flags;	      /* SF_SK_* */
+	__s32 timer_ticks;    /* until the timer fires; negative: it is late */
+	__u32 sent_age_ticks; /* since data was last sent; listener: by the first in its queue */
 	__u32 received_age_ticks; /* since data was last received */
 	__u32 ack_age_ticks;	  /* since the last acknowledgement came */
 	__u32 since_retrans_ms;	  /* since what is repeated was first sent; or in TIME_WAIT */

@@ -146,9 +146,12 @@ struct inet_sock {
 	__be16 inet_sport;
 };
 
+struct request_sock;
+
 struct request_sock_queue {
 	u8 rskq_defer_accept;
 	atomic_t qlen;
+	struct request_sock *rskq_accept_head;
 };
 
 struct inet_connection_sock {
@@ -178,8 +181,6 @@ struct inet_connection_sock___retransmit {
 struct inet_connection_sock___keepalive {
 	struct timer_list icsk_keepalive_timer;
 };
-
-struct request_sock;
 
 struct minmax_sample {
 	u32 v;

@@ -104,6 +104,7 @@ pid_of() {
 @test "two listeners share a port: none is named for what waits" { judge 8031; }
 @test "a listener of one address beside a full one of any is not accused" { judge 8032; }
 @test "a listener for IPv6 only that is full does not stand for IPv4" { judge 8033; }
+@test "an accept queue full of connections that their clients have reset" { judge 8034; }
 @test "ports that run out" { judge 8100; }
 
 @test "the table has three lines each, groups what is alike, hides notices" {

@@ -79,6 +79,8 @@ EXPECTED = {
            (A, "syn_sent_lost_here", "undetermined", "client", "holder")],
     8033: [("listener", "accept_queue_full", "local_app", "server", ""),
            (B, "not_accepted", "local_app", "", "holder")],
+    8034: [("listener", "accept_queue_full", "local_app", "server", ""),
+           (A, "syn_sent_queue_full", "peer_app", "client", "server")],
     8100: [(C, "ports_exhausted", "config", "caller", "")],
 }
 

@@ -17,6 +17,7 @@ import multiprocessing
 import os
 import signal
 import socket
+import struct
 import subprocess
 import sys
 import time
@@ -37,7 +38,7 @@ LISTEN = [8002, 8004, 8007, 8008, 8009, 8010, 8011, 8012, 8013, 8014, 8015, 8016
 ANY_ADDRESS = {8026, 8028}
 NOT_ACCEPTED, QUEUE_FULL, STOPPED, SHARED = 8005, 8003, 8006, 8020
 # Two processes share 8031; 8032: any address is full, one address is not; 8033: IPv6 only beside.
-WORKERS, BESIDE, FAMILIES = 8031, 8032, 8033
+WORKERS, BESIDE, FAMILIES, RESET = 8031, 8032, 8033, 8034
 
 
 def run(*words):
@@ -172,6 +173,11 @@ def connect(server, port, address=SERVER):
     return sock
 
 
+def reset(sock):
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    sock.close()
+
+
 def begin_connect(port, addr=SERVER, family=socket.AF_INET):
     sock = socket.socket(family)
     sock.setblocking(False)
@@ -269,6 +275,12 @@ def main():
     for i in range(2):
         keep[FAMILIES, i] = begin_connect(FAMILIES, "fd99::2", socket.AF_INET6)
     keep[FAMILIES] = begin_connect(FAMILIES)
+
+    # A queue full of connections that their clients have reset, as probes of a load balancer do.
+    server.do("listen", RESET, 1)
+    for _ in range(2):
+        reset(socket.create_connection((SERVER, RESET), timeout=DEADLINE_S))
+    keep[RESET] = begin_connect(RESET)
 
     # Nine of ten ports.
     caller.do("listen", 8100, 128, "127.0.0.1")
@@ -373,7 +385,8 @@ def main():
         "reject", "with", "icmp", "host-unreachable")
     keep[8030].send(b"x" * 100)
 
-    for port in [8001, 8002, 8004, 8009, 8010, 8013, 8021, 8023, 8025, 8027, 8029, BESIDE]:
+    for port in [8001, 8002, 8004, 8009, 8010, 8013, 8021, 8023, 8025, 8027, 8029, BESIDE,
+                 RESET]:
         wait_for("a repeated segment of %d" % port, lambda: retransmits(keep[port]) >= 1)
     for port in 8007, 8008, 8022, 8026, 8028, 8030:
         wait_for("three repeated segments of %d" % port, lambda: retransmits(keep[port]) >= 3)

@@ -80,6 +80,7 @@ static struct sf_sock listening(__u32 queue, __u32 limit)
 {
 	struct sf_sock s = quiet(SF_TCP_LISTEN);
 
+	s.flags = 0;
 	s.accept_queue = queue;
 	s.backlog = limit;
 	return s;
@@ -179,7 +180,7 @@ static void test_accept(void **state)
 {
 	struct sf_sock full = listening(129, 128), room = listening(128, 128);
 	struct sf_sock child = with_flags(quiet(SF_TCP_ESTABLISHED), SF_SK_UNACCEPTED),
-		       young = child, sending = child;
+		       young = child, sending = child, known = with_flags(full, SF_SK_HAS_AGES);
 	uint64_t ms;
 
 	(void)state;
@@ -204,6 +205,9 @@ static void test_accept(void **state)
 	assert_true(sf_diagnose_wait_ms(&sending, HZ, &ms));
 	assert_int_equal(ms, 600000);
 	assert_false(sf_diagnose_wait_ms(&full, HZ, &ms));
+	known.sent_age_ticks = 2 * HZ; /* of the first in its queue */
+	assert_true(sf_diagnose_wait_ms(&known, HZ, &ms));
+	assert_int_equal(ms, 2000);
 	child.flags &= ~SF_SK_UNACCEPTED;
 	assert_false(sf_diagnose_wait_ms(&child, HZ, &ms));
 }

@@ -87,6 +87,12 @@ static int compare_waits(const void *a, const void *b)
 	return (x->wait_ms > y->wait_ms) - (x->wait_ms < y->wait_ms);
 }
 
+static void raise_wait(struct sf_findings *f, uint32_t listener, uint32_t wait_ms)
+{
+	if (wait_ms > f->waits_ms[listener])
+		f->waits_ms[listener] = wait_ms;
+}
+
 /* Takes part in the waits of its listener, or of the first of those that share them. */
 static void count_wait(const struct sf_snapshot *snap, uint32_t sock, uint32_t wait_ms,
 		       struct sf_findings *f, struct shared_wait *shared, size_t *nr_shared)
@@ -96,6 +102,10 @@ static void count_wait(const struct sf_snapshot *snap, uint32_t sock, uint32_t w
 	uint32_t place;
 	size_t at = 0;
 
+	if (snap->socks[sock].state == SF_TCP_LISTEN) {
+		raise_wait(f, sock, wait_ms);
+		return;
+	}
 	listeners_of(snap, &snap->socks[sock], &listening);
 	first = sf_snapshot_next(snap, &listening, &at);
 	if (!first)
@@ -104,8 +114,8 @@ static void count_wait(const struct sf_snapshot *snap, uint32_t sock, uint32_t w
 	if (!listening.one)
 		shared[(*nr_shared)++] =
 			(struct shared_wait){ .first = place, .sock = sock, .wait_ms = wait_ms };
-	else if (wait_ms > f->waits_ms[place])
-		f->waits_ms[place] = wait_ms;
+	else
+		raise_wait(f, place, wait_ms);
 }
 
 /*
@@ -126,10 +136,10 @@ static void share_waits(const struct sf_snapshot *snap, struct sf_findings *f,
 		listeners_of(snap, &snap->socks[shared[begin].sock], &listening);
 		for (size_t at = 0; (listener = sf_snapshot_next(snap, &listening, &at));) {
 			size_t nr = sf_min_size(listener->accept_queue, end - begin);
-			uint32_t *wait_ms = &f->waits_ms[index_of(snap, listener)];
 
-			if (nr && shared[begin + nr - 1].wait_ms > *wait_ms)
-				*wait_ms = shared[begin + nr - 1].wait_ms;
+			if (nr)
+				raise_wait(f, index_of(snap, listener),
+					   shared[begin + nr - 1].wait_ms);
 		}
 	}
 }
@@ -233,7 +243,8 @@ static void find_listener(const struct sf_snapshot *snap, struct sf_case *c)
 {
 	struct sf_listening listening;
 
-	c->is_wait_minimum = c->sock->state == SF_TCP_LISTEN && is_shared(snap, c->sock);
+	c->is_wait_minimum = c->sock->state == SF_TCP_LISTEN &&
+			     !(c->sock->flags & SF_SK_HAS_AGES) && is_shared(snap, c->sock);
 	listeners_of(snap, c->sock, &listening);
 	c->listener = listening.one;
 	c->nr_listeners = listening.one ? 0 : (uint32_t)listening.nr;

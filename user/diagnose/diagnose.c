@@ -354,5 +354,6 @@ bool sf_diagnose_wait_ms(const struct sf_sock *sock, uint32_t hz, uint64_t *ret_
 	bool is_minimum;
 
 	/* Nobody can have sent data on it: that age began when its handshake ended. */
-	return (sock->flags & SF_SK_UNACCEPTED) && sf_age_ms(&c, SF_AGE_SENT, ret_ms, &is_minimum);
+	return (sock->state == SF_TCP_LISTEN || sock->flags & SF_SK_UNACCEPTED) &&
+	       sf_age_ms(&c, SF_AGE_SENT, ret_ms, &is_minimum);
 }

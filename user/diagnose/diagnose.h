@@ -145,7 +145,7 @@ struct sf_case {
 	uint32_t nr_alike_first;    /* as many when the watch began */
 	uint64_t watched_ms;	    /* seen in this very state by watching, at least so long */
 	uint64_t oldest_wait_ms;    /* listener: the longest of those that wait for accept() */
-	bool is_wait_minimum;	    /* oldest_wait_ms: whose the waiting ones are is not known */
+	bool is_wait_minimum;	    /* oldest_wait_ms: which of them are its own is not known */
 	bool is_watched;	    /* nr_alike_first was counted */
 	bool closes_some;	    /* its process has closed others that were stuck like it */
 	bool is_elsewhere;	    /* in another network namespace than ours */
@@ -201,7 +201,10 @@ bool sf_diagnose(const struct sf_case *c, const struct sf_thresholds *thresholds
 		 struct sf_verdict *ret);
 /* Whether it waits for accept() or is half closed by its peer: what sf_case.nr_alike counts. */
 bool sf_diagnose_is_waiting(const struct sf_sock *sock);
-/* How long a socket has waited for accept(), at least. False if not known. */
+/*
+ * How long a socket has waited for accept(), at least; of a listener, the first in its queue.
+ * False if not known.
+ */
 bool sf_diagnose_wait_ms(const struct sf_sock *sock, uint32_t hz, uint64_t *ret_ms);
 /*
  * The advice of a rule for the case's ends and process. A command that asks the
