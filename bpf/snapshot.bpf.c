@@ -214,6 +214,27 @@ static __always_inline void fill_ages(struct sf_sock *rec, struct tcp_sock *tp, 
 }
 
 /*
+ * When its process last read, or looked with MSG_PEEK: tcp_input.c tcp_rcv_space_adjust() notes
+ * it, 5.10 to 7.3, once in a round trip and if one was ever measured. What it notes is the time,
+ * or where that is not asked for ("tcp: remove one ktime_get() from recvmsg() fast path", 6.19
+ * and later 6.18) when the segment before came.
+ */
+static __always_inline void fill_read_age(struct sf_sock *rec, struct tcp_sock *tp)
+{
+	__u64 noted_us = tp->rcvq_space.time, now_us = bpf_ktime_get_ns() / 1000, age_us;
+	__u32 rtt_us = tp->rcv_rtt_est.rtt_us >> 3;
+
+	if (!tp->rcv_rtt_est.rtt_us || !noted_us || noted_us > now_us)
+		return;
+	age_us = now_us - noted_us;
+	/* It has read since, within a round trip. */
+	if (tp->rcvq_space.seq != tp->copied_seq)
+		age_us = age_us > rtt_us ? age_us - rtt_us : 0;
+	rec->read_age_ms = age_us / 1000 < 0xffffffffU ? age_us / 1000 : 0xffffffffU;
+	rec->flags |= SF_SK_HAS_READ_AGE;
+}
+
+/*
  * How long it had something to send, and how long of that its send buffer held
  * it up: net/ipv4/tcp.c tcp_get_info_chrono_stats(), 4.10 to 7.3. What goes on
  * now is not added up yet.
@@ -288,6 +309,7 @@ static __always_inline void fill_full(struct sf_sock *rec, struct tcp_sock *tp, 
 	rec->soft_err = sk->sk_err_soft;
 	fill_timer(rec, tp, now);
 	fill_ages(rec, tp, now);
+	fill_read_age(rec, tp);
 	fill_busy(rec, tp, now);
 	rec->bytes_acked = tp->bytes_acked;
 	rec->bytes_received = tp->bytes_received;

@@ -36,6 +36,7 @@ enum sf_timer {
 /* Read without BPF: sequence numbers are made up, sk is an inode, ages are at least so long. */
 #define SF_SK_PARTIAL (1U << 10)
 #define SF_SK_V6ONLY (1U << 11) /* listener: IPV6_V6ONLY, takes no IPv4 */
+#define SF_SK_HAS_READ_AGE (1U << 12)
 
 #define SF_WND_UNKNOWN 0xffffffffU
 
@@ -75,7 +76,10 @@ struct sf_sock {
 	__u32 accept_queue;	    /* listener: waiting for accept() */
 	__u32 backlog;		    /* listener: the limit in force; more than that is full */
 	__u32 half_open;	    /* listener: handshakes in progress */
-	__u32 drops;		    /* listener: SYNs and handshakes dropped since it listens */
+	union {
+		__u32 drops;	   /* listener: SYNs and handshakes dropped since it listens */
+		__u32 read_age_ms; /* others: since a read, or since the segment before it came */
+	};
 	__u32 segments_sent;
 	__u32 segments_received;
 	__u32 retransmits; /* since the connection began */

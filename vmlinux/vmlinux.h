@@ -223,6 +223,13 @@ struct tcp_sock {
 	u8 syn_data_acked;
 	u8 repair;
 	u8 fastopen_connect;
+	struct {
+		u32 rtt_us;
+	} rcv_rtt_est;
+	struct {
+		u32 seq;
+		u64 time;
+	} rcvq_space;
 	struct request_sock *fastopen_rsk;
 };
 

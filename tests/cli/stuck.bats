@@ -308,6 +308,54 @@ pid_of() {
 	EOF
 }
 
+@test "a slow reader whose window is shut is a notice; once it stops, it and its peer are told" {
+	local ns=$prefix-r
+	ip netns add "$ns"
+	ip -n "$ns" link set lo up
+	ip netns exec "$ns" /usr/bin/python3 - "$SYNFIN" <<-'EOF'
+		import json, socket, subprocess, sys, time
+		listener = socket.create_server(("127.0.0.1", 0))
+		port = listener.getsockname()[1]
+		writer = socket.create_connection(("127.0.0.1", port))
+		reader = listener.accept()[0]
+		writer.setblocking(False)
+		def live(seconds, reads):
+		    end = time.monotonic() + seconds
+		    while time.monotonic() < end:
+		        try:
+		            writer.send(b"x" * 65536)
+		        except BlockingIOError:
+		            pass
+		        if reads:
+		            reader.recv(200)
+		        time.sleep(0.1)
+		def say(*how):
+		    run = subprocess.run(
+		        [sys.argv[1], "stuck", "-q", "-o", "json", *how, "--threshold",
+		         "unread=2s,zero_window=2s", "port", str(port)],
+		        stdout=subprocess.PIPE, check=False)
+		    lines = [json.loads(line) for line in run.stdout.splitlines()]
+		    return run.returncode, lines, {line["stuck_rule"] for line in lines}
+		live(6, True)
+		status, lines, rules = say()
+		assert status == 0 and rules == {"reads_slowly", "peer_reads_slowly_local"}, lines
+		for line in lines:
+		    read = line["stuck_evidence"].get("last_read_ms",
+		                                      line["stuck_evidence"].get("peer_last_read_ms"))
+		    # since 6.19 it may be the peer's probe before that is noted
+		    assert read < 4000, line
+		# When it read inet_diag does not tell: it says so by being less sure.
+		status, lines, rules = say("--no-bpf")
+		assert status == 3 and rules == {"not_reading", "peer_not_reading_local"}, lines
+		assert {line["stuck_confidence"] for line in lines} == {"medium"}, lines
+		live(16, False)
+		status, lines, rules = say()
+		assert status == 3 and rules == {"not_reading", "peer_not_reading_local"}, lines
+		assert {line["stuck_confidence"] for line in lines} == {"high"}, lines
+	EOF
+	ip netns del "$ns"
+}
+
 @test "--watch: tells when it becomes stuck and when that is over" {
 	/usr/bin/python3 - "$SYNFIN" <<-'EOF'
 		import json, socket, subprocess, sys

@@ -92,6 +92,45 @@ if grep -Eq '"syns_dropped":[1-9][0-9]*,"acks_dropped":0,"half_open_expired":0' 
 else
 	echo "not ok listeners -d tells drops by place: $(cat /tmp/drops)"
 fi
+# A queue full of connections that their clients have reset: no walk meets them. And one who reads,
+# but slowly, and then no more.
+PYTHONHOME=/usr PYTHONPATH=/usr/lib/python.zip python3 - <<'EOF'
+import socket, struct, subprocess, time
+def look(name):
+    with open("/tmp/" + name, "wb") as out:
+        subprocess.run(["synfin", "stuck", "-q", "-o", "json", "--threshold",
+                        "accept=1s,unread=3s,zero_window=3s"], stdout=out, check=False)
+probed = socket.create_server(("127.0.0.1", 7005), backlog=1)
+for _ in range(2):
+    probe = socket.create_connection(("127.0.0.1", 7005))
+    probe.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    probe.close()
+listener = socket.create_server(("127.0.0.1", 7006))
+writer = socket.create_connection(("127.0.0.1", 7006))
+reader = listener.accept()[0]
+writer.setblocking(False)
+def live(seconds, reads):
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        try:
+            writer.send(b"x" * 65536)
+        except BlockingIOError:
+            pass
+        if reads:
+            reader.recv(100)
+        time.sleep(0.1)
+live(12, True)
+look("slow")
+live(30, False)
+look("stopped")
+EOF
+json=/tmp/slow
+says 'a queue full of what was reset' accept_queue_full local_app 7005
+says 'a slow reader' reads_slowly local_app 7006
+says 'its peer' peer_reads_slowly_local peer_app 7006
+json=/tmp/stopped
+says 'a reader that has stopped' not_reading local_app 7006
+says 'its peer names it' peer_not_reading_local peer_app 7006
 kill "$server" "$reader" "$caller" "$refused"
 nft delete table inet stuck
 ip netns del stuck-peer

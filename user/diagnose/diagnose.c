@@ -44,6 +44,9 @@ const struct sf_evidence_kind sf_evidence_kinds[SF_EVIDENCE_NR] = {
 	[SF_EVIDENCE_SENT_AGE] = { "last_sent_ms", "last data sent %s ago", SF_UNIT_MS },
 	[SF_EVIDENCE_RECEIVED_AGE] = { "last_received_ms", "last data received %s ago",
 				       SF_UNIT_MS },
+	[SF_EVIDENCE_READ_AGE] = { "last_read_ms", "last read about %s ago", SF_UNIT_MS },
+	[SF_EVIDENCE_PEER_READ_AGE] = { "peer_last_read_ms",
+					"last read at the other end about %s ago", SF_UNIT_MS },
 	[SF_EVIDENCE_ACK_AGE] = { "last_ack_ms", "last ACK received %s ago", SF_UNIT_MS },
 	[SF_EVIDENCE_SEGMENTS_RECEIVED] = { "segments_received", "%s segments received",
 					    SF_UNIT_COUNT },
@@ -169,6 +172,10 @@ static bool evidence_value(const struct sf_case *c, enum sf_evidence_id id, uint
 		return ticks_ms(c, c->sock->sent_age_ticks, ret);
 	case SF_EVIDENCE_RECEIVED_AGE:
 		return ticks_ms(c, c->sock->received_age_ticks, ret);
+	case SF_EVIDENCE_READ_AGE:
+		return sf_read_age_ms(c->sock, ret);
+	case SF_EVIDENCE_PEER_READ_AGE:
+		return c->peer && sf_read_age_ms(c->peer, ret);
 	case SF_EVIDENCE_ACK_AGE:
 		return ticks_ms(c, c->sock->ack_age_ticks, ret);
 	case SF_EVIDENCE_SNDBUF_LIMITED:
@@ -317,7 +324,7 @@ static bool holds(const struct sf_rule *rule, const struct sf_case *c, uint32_t 
 	if (!(rule->states & 1U << sf_sock_state(c->sock)) || (facts & rule->need) != rule->need ||
 	    facts & rule->without)
 		return false;
-	*v = (struct sf_verdict){ .rule = rule };
+	*v = (struct sf_verdict){ .rule = rule, .is_unsure = sf_age_is_unsure(c, rule->age) };
 	v->has_age = sf_age_ms(c, rule->age, &v->age_ms, &v->is_age_minimum);
 	if (rule->threshold == SF_THRESHOLD_NONE)
 		return true;
@@ -341,6 +348,13 @@ bool sf_diagnose(const struct sf_case *c, const struct sf_thresholds *thresholds
 		return true;
 	}
 	return false;
+}
+
+enum sf_confidence sf_verdict_confidence(const struct sf_verdict *verdict)
+{
+	uint8_t confidence = verdict->rule->confidence;
+
+	return confidence && verdict->is_unsure ? confidence - 1 : confidence;
 }
 
 bool sf_diagnose_is_waiting(const struct sf_sock *sock)

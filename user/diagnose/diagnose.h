@@ -72,6 +72,8 @@ enum sf_evidence_id {
 	SF_EVIDENCE_OWN_WINDOW,
 	SF_EVIDENCE_SENT_AGE,
 	SF_EVIDENCE_RECEIVED_AGE,
+	SF_EVIDENCE_READ_AGE,
+	SF_EVIDENCE_PEER_READ_AGE,
 	SF_EVIDENCE_ACK_AGE,
 	SF_EVIDENCE_SEGMENTS_RECEIVED,
 	SF_EVIDENCE_SOFT_ERROR,
@@ -191,6 +193,7 @@ struct sf_verdict {
 	uint64_t age_ms;
 	bool has_age;
 	bool is_age_minimum; /* it is at least so old */
+	bool is_unsure;	     /* of what it rests on something is not known */
 	size_t nr_evidence;
 	struct sf_evidence evidence[SF_EVIDENCE_MAX];
 	char advice[320];
@@ -199,6 +202,8 @@ struct sf_verdict {
 /* True with *ret filled if a rule holds. */
 bool sf_diagnose(const struct sf_case *c, const struct sf_thresholds *thresholds,
 		 struct sf_verdict *ret);
+/* The rule's, one less if it is unsure. */
+enum sf_confidence sf_verdict_confidence(const struct sf_verdict *verdict);
 /* Whether it waits for accept() or is half closed by its peer: what sf_case.nr_alike counts. */
 bool sf_diagnose_is_waiting(const struct sf_sock *sock);
 /*

@@ -28,6 +28,11 @@ static uint64_t ticks_ms(const struct sf_case *c, uint32_t ticks)
 	return (uint64_t)ticks * 1000 / c->hz;
 }
 
+static bool has_ages(const struct sf_case *c, const struct sf_sock *s)
+{
+	return c->hz && s->flags & SF_SK_HAS_AGES;
+}
+
 /*
  * Data waits, none is under way: the timer probes (net/ipv4/tcp_timer.c
  * tcp_probe_timer()). That is so when the peer's window takes no segment, and
@@ -82,8 +87,7 @@ static bool acks_come(const struct sf_case *c)
 {
 	const struct sf_sock *s = c->sock;
 
-	return c->hz && (s->flags & SF_SK_HAS_AGES) && (s->flags & SF_SK_HAS_RETRANS) &&
-	       s->since_retrans_ms > 1000 &&
+	return has_ages(c, s) && (s->flags & SF_SK_HAS_RETRANS) && s->since_retrans_ms > 1000 &&
 	       ticks_ms(c, s->ack_age_ticks) < s->since_retrans_ms / 2;
 }
 
@@ -203,6 +207,42 @@ static bool age_in_ticks(const struct sf_sock *s, enum sf_age age, uint32_t *ret
 	}
 }
 
+static bool has_never_read(const struct sf_sock *s)
+{
+	return s->bytes_received <= sf_sock_receive_queue(s);
+}
+
+bool sf_read_age_ms(const struct sf_sock *sock, uint64_t *ret_ms)
+{
+	if (!(sock->flags & SF_SK_HAS_READ_AGE) || has_never_read(sock))
+		return false;
+	*ret_ms = sock->read_age_ms;
+	return true;
+}
+
+/*
+ * How long at least nothing was read of what waits. Where a read is noted with the time at which
+ * the segment before it came, the next one would have made it a later one. While the window is
+ * shut these are the peer's probes, each at twice the distance of the one before
+ * (net/ipv4/tcp_output.c tcp_send_probe0()): it read before the wait was twice as long as noted.
+ */
+static uint64_t unread_ms(const struct sf_case *c, const struct sf_sock *s)
+{
+	uint64_t waits_ms = ticks_ms(c, s->received_age_ticks), read_ms;
+
+	if (!sf_read_age_ms(s, &read_ms) || read_ms >= waits_ms)
+		return waits_ms;
+	return sf_max_u64(2 * read_ms, waits_ms) - waits_ms;
+}
+
+bool sf_age_is_unsure(const struct sf_case *c, enum sf_age age)
+{
+	const struct sf_sock *reader = age == SF_AGE_PEER_UNREAD ? c->peer : c->sock;
+
+	return (age == SF_AGE_UNREAD || age == SF_AGE_PEER_UNREAD) && reader &&
+	       !(reader->flags & SF_SK_HAS_READ_AGE) && !has_never_read(reader);
+}
+
 /* What the socket itself tells, whatever was watched. */
 static bool own_age_ms(const struct sf_case *c, enum sf_age age, uint64_t *ret_ms)
 {
@@ -222,13 +262,23 @@ static bool own_age_ms(const struct sf_case *c, enum sf_age age, uint64_t *ret_m
 	case SF_AGE_WAIT:
 		*ret_ms = c->oldest_wait_ms;
 		return c->oldest_wait_ms;
+	case SF_AGE_UNREAD:
+		if (!has_ages(c, s))
+			return false;
+		*ret_ms = unread_ms(c, s);
+		return true;
+	case SF_AGE_PEER_UNREAD:
+		if (!has_ages(c, s) || !c->peer || !has_ages(c, c->peer))
+			return false;
+		*ret_ms = sf_min_u64(ticks_ms(c, s->sent_age_ticks), unread_ms(c, c->peer));
+		return true;
 	default:
 		/* A TIME_WAIT socket knows when it became one, no more. */
 		if (s->state == SF_TCP_TIME_WAIT) {
 			*ret_ms = s->since_retrans_ms;
 			return s->flags & SF_SK_HAS_RETRANS;
 		}
-		if (!c->hz || !(s->flags & SF_SK_HAS_AGES) || !age_in_ticks(s, age, &ticks))
+		if (!has_ages(c, s) || !age_in_ticks(s, age, &ticks))
 			return false;
 		*ret_ms = ticks_ms(c, ticks);
 		return true;
@@ -240,7 +290,7 @@ static uint64_t watched_still_ms(const struct sf_case *c)
 {
 	const struct sf_sock *s = c->sock;
 
-	if (!c->hz || !(s->flags & SF_SK_HAS_AGES))
+	if (!has_ages(c, s))
 		return c->watched_ms;
 	return sf_min_u64(c->watched_ms,
 			  ticks_ms(c, least(s->sent_age_ticks, s->received_age_ticks)));

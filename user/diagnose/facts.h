@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 struct sf_case;
+struct sf_sock;
 
 enum sf_fact {
 	SF_FACT_TRIES = 1U << 0,       /* repeated at least once without an answer */
@@ -45,20 +46,27 @@ enum sf_fact {
 
 enum sf_age {
 	SF_AGE_NONE,
-	SF_AGE_CONNECT,	  /* since the first SYN */
-	SF_AGE_HANDSHAKE, /* since the first SYN+ACK */
-	SF_AGE_REPEATED,  /* since what is repeated was first sent */
-	SF_AGE_QUIET,	  /* since the peer last sent anything */
-	SF_AGE_RECEIVED,  /* since data last came */
-	SF_AGE_SENT,	  /* since data was last sent */
-	SF_AGE_IDLE,	  /* since anything came or went */
-	SF_AGE_WAIT,	  /* of the oldest that waits for accept() */
-	SF_AGE_LIMITED,	  /* how long its send buffer held it up, in all */
-	SF_AGE_BUSY,	  /* how long it had something to send, in all */
+	SF_AGE_CONNECT,	    /* since the first SYN */
+	SF_AGE_HANDSHAKE,   /* since the first SYN+ACK */
+	SF_AGE_REPEATED,    /* since what is repeated was first sent */
+	SF_AGE_QUIET,	    /* since the peer last sent anything */
+	SF_AGE_RECEIVED,    /* since data last came */
+	SF_AGE_UNREAD,	    /* and nothing was read of what waits */
+	SF_AGE_PEER_UNREAD, /* the same at the other end, while we wait to send */
+	SF_AGE_SENT,	    /* since data was last sent */
+	SF_AGE_IDLE,	    /* since anything came or went */
+	SF_AGE_WAIT,	    /* of the oldest that waits for accept() */
+	SF_AGE_LIMITED,	    /* how long its send buffer held it up, in all */
+	SF_AGE_BUSY,	    /* how long it had something to send, in all */
 };
 
 uint32_t sf_facts(const struct sf_case *c);
 /* False if not known. *ret_is_minimum: it may be older. */
 bool sf_age_ms(const struct sf_case *c, enum sf_age age, uint64_t *ret_ms, bool *ret_is_minimum);
+
+/* Whether a reader that is slow would look the same, as when it last read is not known. */
+bool sf_age_is_unsure(const struct sf_case *c, enum sf_age age);
+/* Since its process last read, about. False if not known, or if it never has. */
+bool sf_read_age_ms(const struct sf_sock *sock, uint64_t *ret_ms);
 
 #endif

@@ -132,7 +132,7 @@ static void add_what(struct text *t, const struct sf_stuck_view *view)
 		add(t, "  notice");
 	else
 		add(t, "  %s (%s)", sf_blame_name(v->rule->blame),
-		    sf_confidence_name(v->rule->confidence));
+		    sf_confidence_name(sf_verdict_confidence(v)));
 	add_ends(t, &view->line->event->story);
 	add_holders(t, view);
 	if (view->nr_more)
@@ -255,7 +255,7 @@ static void put_verdict(struct sf_json *j, const struct sf_stuck_view *view)
 
 	sf_json_str(j, "stuck_rule", v->rule->name);
 	sf_json_str(j, "stuck_blame", sf_blame_name(v->rule->blame));
-	sf_json_str(j, "stuck_confidence", sf_confidence_name(v->rule->confidence));
+	sf_json_str(j, "stuck_confidence", sf_confidence_name(sf_verdict_confidence(v)));
 	if (v->rule->is_notice)
 		sf_json_bool(j, "stuck_notice", true);
 	sf_json_str(j, "stuck_change", change_names[view->change]);
