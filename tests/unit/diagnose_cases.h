@@ -102,9 +102,13 @@ static inline struct sf_sock unread(__u32 bytes, __u32 window)
 static inline const struct sf_rule *rule_of(const struct sf_case *c, struct sf_verdict *v)
 {
 	struct sf_thresholds thresholds;
+	bool holds;
 
 	sf_thresholds_init(&thresholds);
-	return sf_diagnose(c, &thresholds, v) ? v->rule : NULL;
+	holds = sf_diagnose(c, &thresholds, v);
+	/* Who is not asked first is not left out. */
+	assert_true(!holds || sf_diagnose_may(c->sock, c->hz, &thresholds));
+	return holds ? v->rule : NULL;
 }
 
 static inline void expect(const struct sf_case *c, const char *rule, enum sf_blame blame)

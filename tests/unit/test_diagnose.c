@@ -455,6 +455,21 @@ static void test_slow(void **state)
 	EXPECT("unacked", NETWORK, .sock = &loss);
 }
 
+/* Most of many are left alone at once: one that is busy, or has been idle for a moment. */
+static void test_may(void **state)
+{
+	struct sf_sock s = quiet(SF_TCP_ESTABLISHED);
+	struct sf_thresholds thresholds;
+
+	(void)state;
+	sf_thresholds_init(&thresholds);
+	assert_true(sf_diagnose_may(&s, HZ, &thresholds)); /* idle for ten minutes */
+	s.sent_age_ticks = s.received_age_ticks = s.ack_age_ticks = HZ;
+	assert_false(sf_diagnose_may(&s, HZ, &thresholds));
+	s.state = SF_TCP_CLOSE_WAIT;
+	assert_true(sf_diagnose_may(&s, HZ, &thresholds));
+}
+
 /* Rows that no socket could meet, or that say nothing, are mistakes. */
 static void test_table(void **state)
 {
@@ -489,13 +504,14 @@ static void test_table(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_handshakes), cmocka_unit_test(test_accept),
-		cmocka_unit_test(test_windows),	   cmocka_unit_test(test_unacked),
-		cmocka_unit_test(test_closing),	   cmocka_unit_test(test_idle),
-		cmocka_unit_test(test_numbers),	   cmocka_unit_test(test_advice),
-		cmocka_unit_test(test_advice_ss),  cmocka_unit_test(test_thresholds),
-		cmocka_unit_test(test_table),	   cmocka_unit_test(test_not_leaving),
-		cmocka_unit_test(test_routes),	   cmocka_unit_test(test_slow),
+		cmocka_unit_test(test_handshakes),  cmocka_unit_test(test_accept),
+		cmocka_unit_test(test_windows),	    cmocka_unit_test(test_unacked),
+		cmocka_unit_test(test_closing),	    cmocka_unit_test(test_idle),
+		cmocka_unit_test(test_numbers),	    cmocka_unit_test(test_advice),
+		cmocka_unit_test(test_advice_ss),   cmocka_unit_test(test_thresholds),
+		cmocka_unit_test(test_may),	    cmocka_unit_test(test_table),
+		cmocka_unit_test(test_not_leaving), cmocka_unit_test(test_routes),
+		cmocka_unit_test(test_slow),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -371,7 +371,8 @@ static int look_at(const struct sf_snapshot *snap, const struct sf_filter *filte
 	struct sf_verdict v;
 	struct sf_case c;
 
-	if (sf_sock_state(&snap->socks[sock]) == SF_TCP_TIME_WAIT)
+	if (sf_sock_state(&snap->socks[sock]) == SF_TCP_TIME_WAIT ||
+	    !sf_diagnose_may(&snap->socks[sock], snap->hz, thresholds))
 		return 0;
 	sf_find_case(snap, f, sock, &c);
 	if (!sf_diagnose(&c, thresholds, &v) || !sf_find_passes(snap, filter, sock))

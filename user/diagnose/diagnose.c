@@ -331,6 +331,34 @@ static bool holds(const struct sf_rule *rule, const struct sf_case *c, uint32_t 
 	return v->has_age && v->age_ms >= thresholds->ms[rule->threshold];
 }
 
+static bool may_hold(const struct sf_rule *rule, const struct sf_case *c, uint32_t facts,
+		     const struct sf_thresholds *thresholds)
+{
+	uint32_t need = rule->need & ~SF_FACTS_OF_OTHERS;
+	uint64_t age_ms = 0;
+	bool is_minimum;
+
+	if (!(rule->states & 1U << sf_sock_state(c->sock)) || (facts & need) != need ||
+	    facts & rule->without & ~SF_FACTS_OF_OTHERS)
+		return false;
+	return !sf_age_is_own(rule->age) || rule->threshold == SF_THRESHOLD_NONE ||
+	       (sf_age_ms(c, rule->age, &age_ms, &is_minimum) &&
+		age_ms >= thresholds->ms[rule->threshold]);
+}
+
+bool sf_diagnose_may(const struct sf_sock *sock, uint32_t hz,
+		     const struct sf_thresholds *thresholds)
+{
+	const struct sf_case c = { .sock = sock, .hz = hz };
+	uint32_t facts = sf_facts(&c);
+	const struct sf_rule *rule;
+
+	for (size_t i = 0; (rule = sf_rule_at(i)); i++)
+		if (may_hold(rule, &c, facts, thresholds))
+			return true;
+	return false;
+}
+
 bool sf_diagnose(const struct sf_case *c, const struct sf_thresholds *thresholds,
 		 struct sf_verdict *ret)
 {

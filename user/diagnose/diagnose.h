@@ -199,6 +199,12 @@ struct sf_verdict {
 	char advice[320];
 };
 
+/*
+ * Whether a rule may hold for a socket, by what it tells alone: of a hundred thousand most are well,
+ * and who they belong to need not be looked up.
+ */
+bool sf_diagnose_may(const struct sf_sock *sock, uint32_t hz,
+		     const struct sf_thresholds *thresholds);
 /* True with *ret filled if a rule holds. */
 bool sf_diagnose(const struct sf_case *c, const struct sf_thresholds *thresholds,
 		 struct sf_verdict *ret);

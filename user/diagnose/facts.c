@@ -243,6 +243,12 @@ bool sf_age_is_unsure(const struct sf_case *c, enum sf_age age)
 	       !(reader->flags & SF_SK_HAS_READ_AGE) && !has_never_read(reader);
 }
 
+bool sf_age_is_own(enum sf_age age)
+{
+	return age == SF_AGE_REPEATED || age == SF_AGE_RECEIVED || age == SF_AGE_SENT ||
+	       age == SF_AGE_IDLE || age == SF_AGE_LIMITED || age == SF_AGE_BUSY;
+}
+
 /* What the socket itself tells, whatever was watched. */
 static bool own_age_ms(const struct sf_case *c, enum sf_age age, uint64_t *ret_ms)
 {

@@ -60,7 +60,16 @@ enum sf_age {
 	SF_AGE_BUSY,	    /* how long it had something to send, in all */
 };
 
+/* Facts that a socket alone does not tell: they take its peer, its listener, its process. */
+#define SF_FACTS_OF_OTHERS                                                             \
+	(SF_FACT_PEER_HERE | SF_FACT_PEER_UNREAD | SF_FACT_PEER_CLOSE_WAIT |           \
+	 SF_FACT_LISTENER_HERE | SF_FACT_LISTENER_FULL | SF_FACT_LISTENER_DEFERS |     \
+	 SF_FACT_LISTENER_FLOODED | SF_FACT_LISTENER_MAYBE_FULL | SF_FACT_MANY_ALIKE | \
+	 SF_FACT_ALIKE_GROW)
+
 uint32_t sf_facts(const struct sf_case *c);
+/* Whether the socket alone tells this age. */
+bool sf_age_is_own(enum sf_age age);
 /* False if not known. *ret_is_minimum: it may be older. */
 bool sf_age_ms(const struct sf_case *c, enum sf_age age, uint64_t *ret_ms, bool *ret_is_minimum);
 
