@@ -98,6 +98,8 @@ void sf_snapshot_clear(struct sf_snapshot *snap);
  * indexes. 0 or -ENOMEM. After it the records may not change.
  */
 int sf_snapshot_index(struct sf_snapshot *snap);
+/* Its part that is about holders, once the sockets have theirs. For sf_snapshot_index() only. */
+int sf_snapshot_index_holders(struct sf_snapshot *snap);
 
 struct sf_holders sf_snapshot_holders(const struct sf_snapshot *snap, const struct sf_sock *sock);
 const struct sf_netns *sf_snapshot_netns(const struct sf_snapshot *snap, uint32_t inode);
