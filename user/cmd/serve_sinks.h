@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The sinks of serve: those that run, and those that leave after the configuration was read again. */
+/* The sinks of serve: those that run, and those that leave once they are not asked for any more. */
 #ifndef SF_CMD_SERVE_SINKS_H
 #define SF_CMD_SERVE_SINKS_H
 

@@ -200,8 +200,8 @@ struct sf_verdict {
 };
 
 /*
- * Whether a rule may hold for a socket, by what it tells alone: of a hundred thousand most are well,
- * and who they belong to need not be looked up.
+ * Whether a rule may hold for a socket, by what it tells alone: of a hundred thousand most are
+ * well, and who they belong to need not be looked up.
  */
 bool sf_diagnose_may(const struct sf_sock *sock, uint32_t hz,
 		     const struct sf_thresholds *thresholds);

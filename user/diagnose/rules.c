@@ -71,8 +71,8 @@ static const struct sf_rule rules[] = {
 	  .blame = SF_BLAME_PEER_APP,
 	  .confidence = SF_CONFIDENCE_HIGH,
 	  .evidence = { E(PEER_WINDOW), E(NOT_SENT), E(BACKOFF), E(ACK_AGE) },
-	  .advice =
-		  "ss -toi dst {ss_peer}  # on the peer: ss -tanmp, and what its reader waits for" },
+	  .advice = "ss -toi dst {ss_peer}  # on the peer: ss -tanmp, and what its reader waits "
+		    "for" },
 
 	/* ---- data that does not leave ---- */
 	{ .name = "close_wait_not_leaving",
