@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # The manual page and README.md against the program: what they name exists, what exists is named,
 # what they show is what the program prints. The tests that run it need root.
+# shellcheck disable=SC2016 # backquotes are Markdown's
 
 load common
 
@@ -179,6 +180,28 @@ examples() {
 	[ "$status" -eq 0 ]
 	diff <(sed -n '/^Hooks:/,/^Tier:/p' <<<"$out") \
 		<(readme_block '^Kernel: ' | sed -n '/^Hooks:/,/^Tier:/p')
+}
+
+# limits WORD: the item of README's Limits that begins with it, in one line
+limits() {
+	awk -v word="$1" '
+		/^## / { limits = $0 == "## Limits" }
+		limits && /^- / { item = index($0, "- " word) == 1 }
+		limits && item' "$readme" | tr -s '\n ' ' '
+}
+
+@test "what is counted as sent again and who sees a denied connect(): as the code has it" {
+	[[ $(limits '`retransmits`') == *'refused'*'`retransmits_unsent`'* ]]
+	# the tiers whose alternative is the return of the system call
+	sed -n '/\[SF_HOOK_CONNECT_END\]/,/^\t},/p' "$root/user/kernel/plan.c" >"$BATS_TEST_TMPDIR/hook"
+	grep -q sys_exit "$BATS_TEST_TMPDIR/hook"
+	absent -q KPROBE "$BATS_TEST_TMPDIR/hook"
+	[[ $(limits 'A `connect()` that an LSM') == *'kprobe and tracepoints tiers'* ]]
+}
+
+@test "man page: what runs at each send and read is said of all that has it run" {
+	grep -q SF_WANT_FIRST_BYTE "$root/user/cmd/ladder.c"
+	man_section OVERHEAD | tr '\n' ' ' | grep -q 'Fl -first-byte , and always in .Cm ladder , a program'
 }
 
 @test "the examples of both are taken by the program" {
