@@ -204,6 +204,24 @@ limits() {
 	man_section OVERHEAD | tr '\n' ' ' | grep -q 'Fl -first-byte , and always in .Cm ladder , a program'
 }
 
+# has_line FILE LINE: the source has this line
+has_line() {
+	grep -qxF -- "$2" "$root/user/cmd/$1" || { echo "no '$2' in $1"; return 1; }
+}
+
+@test "how long an end waits for the other, and how many do: as the code has it" {
+	local both
+	has_line show.c '#define WAIT_NS (SF_NS_PER_S / 4)'
+	has_line show.c '#define ENDS_MAX 8192'
+	has_line serve.c '#define WAIT_NS SF_NS_PER_S'
+	has_line serve.c '#define ENDS_MAX 4096'
+	has_line ladder.c '#define WAIT_NS SF_NS_PER_S'
+	has_line ladder.c '#define ENDS_MAX 1024'
+	[[ $(limits 'Both ends on this host') == *' 250 ms of '*'(`ladder`, `serve`: 1 s)'* ]]
+	both=$(man_section OUTPUT | sed -n '/^\.Ss Both ends/,/^\.Ss Losses/p' | tr '\n' ' ')
+	[[ $both == *'within 250 milliseconds'*'within a second'*8192*serve*4096*ladder*1024* ]]
+}
+
 @test "the examples of both are taken by the program" {
 	local line words stop
 	cd "$BATS_TEST_TMPDIR" # where they may write

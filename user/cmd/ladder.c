@@ -3,6 +3,7 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/out.h"
 #include "bpf/story.h"
@@ -13,7 +14,7 @@
 
 /* 1024 ends of some 600 bytes; the other end of a connection mostly ends within milliseconds. */
 #define ENDS_MAX 1024
-#define WAIT_NS 1000000000ULL
+#define WAIT_NS SF_NS_PER_S
 
 struct drawer {
 	struct sf_ladder ladder;
