@@ -13,6 +13,7 @@ import os
 import shutil
 import sys
 import tempfile
+from collections import defaultdict
 
 import check
 from net_faults import FAULTS, PARDONED
@@ -21,6 +22,19 @@ from net_sample import make_sample
 from net_truth import Truth
 
 KERNEL = "6.12.1"
+
+
+def join(lines):
+    """Each end that has the wire_id of another names it, as `conns` does."""
+    ends = defaultdict(list)
+    for line in lines:
+        if line.get("wire_id"):
+            ends[line["wire_id"]].append(line)
+    for two in ends.values():
+        for line, mate in (two, two[::-1]) if len(two) == 2 else ():
+            for field in ("connection_id", "process_pid", "process_executable_name"):
+                if field in mate:
+                    line["peer_" + field] = mate[field]
 
 
 class Stage:
@@ -43,6 +57,7 @@ class Stage:
         for line in self.conns:
             line.pop("first_sent_us", None)
             line.pop("first_received_us", None)
+        join(self.conns)
         self.table = "".join("row 127.0.0.1:%d\n" % l["client_port"] for l in self.conns
                              if "client_port" in l)
         self.raw = {}  # file name -> function on its bytes
@@ -95,6 +110,7 @@ def run(stages, outdir, is_sample):
     for name, spoil, *tier in PARDONED:
         spoiled = stages[(tier or ["full"])[0]].copy()
         spoil(spoiled)
+        join(spoiled.conns)  # what the other end's line says of it follows
         bad = failures(spoiled, outdir, *tier)
         yield "%s is accepted" % name, None if not bad else bad
 

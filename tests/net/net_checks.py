@@ -15,6 +15,7 @@ from net_truth import RETRY
 US = 1000
 SAID = 100  # failures of a check that are put into words
 ROUNDING_US = 2
+JOINED_NS = 150_000_000  # `conns` waits 250 ms for the other end; its clock is read before the ring
 
 # (tier, field) -> when it may be absent, and why. Nothing else may.
 OPTIONAL = {
@@ -212,6 +213,21 @@ def check_owner(ctx, run, pairs):
         mate_pid = end.mate and (end.mate.pid or end.mate.line.get("closer_pid"))
         check.that(got.get("peer_process_pid") in (None, mate_pid), "peer's pid is", mate_pid,
                    "not", got)
+    return check
+
+
+def check_joined(pairs):
+    """Both ends are here: where the second ended soon after the first, each names the other."""
+    check = Check("conns: both ends joined")
+    found = {id(end): got for end, got in pairs}
+    for end, got in pairs:
+        mate = found.get(id(end.mate)) if end.mate else None
+        if mate is None or not (got.get("wire_id") and mate.get("wire_id")) or \
+                abs(got.at - mate.at) > JOINED_NS:
+            continue
+        check.same(end, got, "peer_connection_id", mate.get("connection_id"))
+        for field in ("process_pid", "process_executable_name"):
+            check.same(end, got, "peer_" + field, mate.get(field))
     return check
 
 
@@ -414,6 +430,7 @@ def conns_checks(ctx, conns):
         check.that(False, one)
     yield check
     yield check_unique(pairs)
+    yield check_joined(pairs)
 
 
 def check_unique(pairs):
