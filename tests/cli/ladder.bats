@@ -129,6 +129,15 @@ count() {
 	[ "$(count '^ended: FIN, client closed first' <"$out")" -eq 2 ]
 }
 
+@test "its life is no shorter than its half-close, also if the closer's socket went before" {
+	serve 0.6
+	start ladder -C 1 port "$port"
+	call
+	wait "$pid"
+	cat "$out"
+	grep -qE '^ended: FIN, client closed first, half-close [6-9][0-9]{2}ms, life ~?[6-9][0-9]{2}ms$' "$out"
+}
+
 @test "two namespaces, NAT between them, a SYN sent again, data read late: one drawing" {
 	local a=lad-a-$$ b=lad-b-$$ first
 	namespaces="$a $b"

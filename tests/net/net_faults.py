@@ -13,6 +13,10 @@ def find(lines, run_port, event="tcp.close", role=None, nth=0):
     return found[nth]
 
 
+# Its socket is gone before the peer's FIN comes.
+END_UNSEEN = {"fin_received_us": None, "close_reason_inferred": True}
+
+
 def conns(port, change, event="tcp.close", role="client", nth=0):
     """change(line) on a line of conns; a dict updates it, None removes a key."""
     return lambda stage: apply(find(stage.conns, port, event, role, nth), change)
@@ -255,6 +259,9 @@ FAULTS = [
     ("an accept nobody called", "unaccepted: handshake",
      conns(7113, {"accept_wait_us": 1}, role="server")),
     ("a life too long", "lo: life", conns(7001, add("duration_us", 10**6))),
+    ("the socket's life called the connection's", "lo: life", conns(7001, END_UNSEEN),
+     "tracepoints"),
+    ("the same with probes", "lo: life", conns(7001, END_UNSEEN)),
     ("no duration", "lo: life", conns(7001, {"duration_us": None})),
     ("an end at another time", "lo: life", conns(7001, shift_time(2))),
     ("an early FIN", "lo: life", conns(7001, {"fin_sent_us": 0})),
@@ -358,6 +365,8 @@ FAULTS = [
 
 # (what is odd, the change, tier if not full)
 PARDONED = [
+    ("no life of one whose end was not seen without probes",
+     both_tracers(7001, dict(END_UNSEEN, duration_us=None)), "tracepoints"),
     ("no port at connect without probes", trace(7001, no_early_port, "tcp.connect"),
      "tracepoints"),
     ("an absent handshake after a lost SYN+ACK without probes",

@@ -151,6 +151,17 @@ static inline struct sf_event server_half_closed(void)
 	return e;
 }
 
+/* As tracepoints tell it: curl closed first, and its socket was gone when the server's FIN came. */
+static inline struct sf_event client_end_unseen(void)
+{
+	struct sf_event e = client_closed();
+
+	e.story.STEP(FIN_RECEIVED) = 0;
+	e.story.STEP(CLOSED) = e.story.STEP(FIN_ACKED) + 10 * US;
+	e.time_ns = e.story.STEP(CLOSED);
+	return e;
+}
+
 /* Both close at once: the FINs cross. */
 static inline struct sf_event client_crossed(void)
 {

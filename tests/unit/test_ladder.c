@@ -310,6 +310,23 @@ static void test_unseen_and_derived(void **state)
 	assert_string_equal(ladder(&ascii, &client, NULL), text_derived);
 }
 
+/* The life is the one that the other end saw whole; alone, it is not known. */
+static void test_end_unseen(void **state)
+{
+	const struct sf_event client = client_end_unseen(), server = server_half_closed();
+	const char *text = ladder(&ascii, &client, &server);
+
+	(void)state;
+	assert_non_null(strstr(text, " socket closed |"));
+	assert_null(strstr(text, "not seen"));
+	assert_non_null(
+		strstr(text, "\nended: FIN, client closed first, half-close 3.00s, life 3.14s\n"));
+	text = ladder(&ascii, &client, NULL);
+	assert_non_null(strstr(text, " socket closed |"));
+	assert_non_null(strstr(text, "  not seen                        |?<"));
+	assert_non_null(strstr(text, "\nended: FIN, client closed first\n"));
+}
+
 static const char text_both[] =
 	"70/p2p 10.0.0.1:5000 <-> 10.0.0.2:6000 71/p2p\n"
 	"12:00:00.123456               *left                              *right\n"
@@ -399,7 +416,7 @@ int main(void)
 		cmocka_unit_test(test_half_close),    cmocka_unit_test(test_close_calls),
 		cmocka_unit_test(test_crossing_fins), cmocka_unit_test(test_unseen_and_derived),
 		cmocka_unit_test(test_both_dial),     cmocka_unit_test(test_closer_at_call),
-		cmocka_unit_test(test_alive),
+		cmocka_unit_test(test_alive),	      cmocka_unit_test(test_end_unseen),
 	};
 
 	/* Local time is drawn as this zone has it. */

@@ -168,6 +168,36 @@ static void test_teardown_needs_the_first_fin(void **state)
 	assert_int_equal(FACT(sf_story_teardown_ns(&s, &ret_)), 400);
 }
 
+/* We closed first; what came to the timewait socket nobody saw. */
+static void test_end_unseen(void **state)
+{
+	struct sf_story s = { .role = SF_ROLE_CLIENT, .closed_by = SF_SIDE_LOCAL };
+	bool is_minimum;
+
+	(void)state;
+	s.STEP(CONNECT) = 100;
+	s.STEP(ESTABLISHED) = 200;
+	s.STEP(FIN_SENT) = 400;
+	s.STEP(FIN_ACKED) = 440;
+	s.STEP(CLOSED) = 450;
+	assert_false(sf_story_is_end_unseen(&s));
+	assert_int_equal(FACT(sf_story_duration_ns(&s, &ret_)), 350);
+	s.cause = SF_CAUSE_FIN;
+	assert_true(sf_story_is_end_unseen(&s));
+	assert_int_equal(FACT(sf_story_end_ns(&s, &ret_)), UNTOUCHED);
+	assert_int_equal(FACT(sf_story_duration_ns(&s, &ret_)), UNTOUCHED);
+	assert_int_equal(FACT(sf_story_teardown_ns(&s, &ret_)), UNTOUCHED);
+	assert_int_equal(FACT(sf_story_age_ns(&s, 450, &ret_, &is_minimum)), 350);
+	s.flags = SF_F_FIN_COUNTED; /* the peer's FIN is known by the counters */
+	assert_int_equal(FACT(sf_story_duration_ns(&s, &ret_)), 350);
+	s.flags = 0;
+	s.STEP(TIME_WAIT) = 445; /* which begins with the peer's FIN */
+	assert_int_equal(FACT(sf_story_duration_ns(&s, &ret_)), 345);
+	s.STEP(TIME_WAIT) = 0;
+	s.closed_by = SF_SIDE_PEER;
+	assert_int_equal(FACT(sf_story_duration_ns(&s, &ret_)), 350);
+}
+
 static void test_states_of_the_active_closer(void **state)
 {
 	struct sf_story s = { .role = SF_ROLE_CLIENT, .state = SF_TCP_FIN_WAIT1 };
@@ -347,6 +377,7 @@ int main(void)
 		cmocka_unit_test(test_accept_wait),
 		cmocka_unit_test(test_duration_and_age),
 		cmocka_unit_test(test_teardown_needs_the_first_fin),
+		cmocka_unit_test(test_end_unseen),
 		cmocka_unit_test(test_states_of_the_active_closer),
 		cmocka_unit_test(test_states_of_other_closes),
 		cmocka_unit_test(test_ends_by_role),

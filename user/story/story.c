@@ -208,6 +208,13 @@ bool sf_story_begin_ns(const struct sf_story *s, uint64_t *ret_ns)
 	return true;
 }
 
+bool sf_story_is_end_unseen(const struct sf_story *s)
+{
+	return s->cause == SF_CAUSE_FIN && s->closed_by == SF_SIDE_LOCAL &&
+	       !s->step_ns[SF_STEP_FIN_RECEIVED] && !s->step_ns[SF_STEP_TIME_WAIT] &&
+	       !(s->flags & SF_F_FIN_COUNTED);
+}
+
 /*
  * Both FINs tell more than state CLOSE: the kernel shows CLOSE for a closed
  * socket that became a timewait one, before the peer's FIN arrives
@@ -219,6 +226,8 @@ bool sf_story_end_ns(const struct sf_story *s, uint64_t *ret_ns)
 	uint64_t received = s->step_ns[SF_STEP_FIN_RECEIVED];
 	uint64_t end;
 
+	if (sf_story_is_end_unseen(s))
+		return false;
 	if (acked && received)
 		end = sf_max_u64(acked, received);
 	else if (s->step_ns[SF_STEP_TIME_WAIT])

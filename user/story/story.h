@@ -69,9 +69,13 @@ bool sf_story_accept_wait_ns(const struct sf_story *story, uint64_t *ret_ns);
  */
 bool sf_story_begin_ns(const struct sf_story *story, uint64_t *ret_ns);
 /*
+ * We closed first, and no hook tells what becomes of a timewait socket that
+ * waits for the peer's FIN: state CLOSE is the socket's end, not the connection's.
+ */
+bool sf_story_is_end_unseen(const struct sf_story *story);
+/*
  * When it ended: both FINs done (TIME_WAIT is not part of its life), or else
- * state CLOSE. Where the peer's FIN was not seen after our close(), that is when
- * our FIN was acknowledged.
+ * state CLOSE. False also where the end was not seen.
  */
 bool sf_story_end_ns(const struct sf_story *story, uint64_t *ret_ns);
 /* Begin to end. */

@@ -49,7 +49,12 @@ void sf_cell_accept_wait(const struct sf_row *row, struct sf_cell *cell)
 
 void sf_cell_life(const struct sf_row *row, struct sf_cell *cell)
 {
-	set_fact(cell, row, sf_fact_duration);
+	struct sf_took took;
+
+	/* The end of one that closed first may have been seen by the other only. */
+	if (sf_fact_duration(story_of(row), &took) ||
+	    (peer_of(row) && sf_fact_duration(peer_of(row), &took)))
+		set_took(cell, &took);
 }
 
 void sf_cell_age(const struct sf_row *row, struct sf_cell *cell)

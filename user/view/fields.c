@@ -376,9 +376,7 @@ static void put_reason_inferred(struct sf_json *j, const struct field *f,
 {
 	const struct sf_story *s = story_of(line);
 
-	if ((s->cause == SF_CAUSE_FIN && s->closed_by == SF_SIDE_LOCAL &&
-	     !s->step_ns[SF_STEP_FIN_RECEIVED] && !(s->flags & SF_F_FIN_COUNTED)) ||
-	    (s->cause && s->flags & SF_F_ERR_SOFT))
+	if (sf_story_is_end_unseen(s) || (s->cause && s->flags & SF_F_ERR_SOFT))
 		put_bool(j, f, true);
 }
 

@@ -12,6 +12,7 @@
 
 #include "base/util.h"
 #include "story/names.h"
+#include "story/story.h"
 #include "view/facts.h"
 
 struct step_shape {
@@ -164,6 +165,8 @@ static void put_text(struct sf_rung *rung, const struct sf_event *end)
 		return;
 	case SF_STEP_CLOSED:
 		put_errno(rung->text, end->story.err);
+		if (!rung->text[0] && sf_story_is_end_unseen(&end->story))
+			snprintf(rung->text, sizeof(rung->text), "socket closed");
 		break;
 	case SF_STEP_CLOSE:
 		put_close(rung->text, end->story.close_call);

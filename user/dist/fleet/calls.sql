@@ -37,8 +37,11 @@ SELECT
     max(server_port) FILTER (WHERE role = 'server') AS service_port,
     max(client_address) FILTER (WHERE role = 'server') AS source_address,
     max(client_port) FILTER (WHERE role = 'server') AS source_port,
-    -- when its SYN+ACK left, by the server's clock, since 1970
-    max(time_us - duration_us) FILTER (WHERE role = 'server') AS begun_us,
+    -- when its SYN+ACK left, by the server's clock, since 1970; where its end was not seen, from
+    -- the call that closed it, which is when it was told
+    max(time_us - coalesce(duration_us, close_call_us + coalesce(handshake_us, 0),
+                           fin_acked_us + coalesce(handshake_us, 0)))
+        FILTER (WHERE role = 'server') AS begun_us,
     -- from the handshake's last ACK on until accept() had it (if never: until it ended), until its
     -- program first read, and first sent
     max(CASE WHEN never_accepted THEN duration_us ELSE accept_wait_us END)
