@@ -327,6 +327,27 @@ static void test_end_unseen(void **state)
 	assert_non_null(strstr(text, "\nended: FIN, client closed first\n"));
 }
 
+/* By Fast Open the program has the data of the SYN before the handshake is over. */
+static void test_unseen_fastopen(void **state)
+{
+	struct sf_event server = server_closed();
+	const char *text, *syn, *synack, *accepted, *ack;
+
+	(void)state;
+	server.story.flags |= SF_F_FASTOPEN;
+	server.story.STEP(SYN_RECEIVED) = 0;
+	server.story.STEP(SYNACK_SENT) = 0;
+	server.story.STEP(ACCEPTED) = server.story.STEP(ESTABLISHED) - 200 * US;
+	server.story.STEP(FIRST_IN) = server.story.STEP(ESTABLISHED) - 100 * US;
+	text = ladder(&ascii, &server, NULL);
+	syn = strstr(text, ". SYN .");
+	synack = strstr(text, ". SYN+ACK .");
+	accepted = strstr(text, " * accept()");
+	ack = strstr(text, " ACK ->| ESTABLISHED");
+	assert_true(syn && synack && accepted && ack);
+	assert_true(syn < synack && synack < accepted && accepted < ack);
+}
+
 static const char text_both[] =
 	"70/p2p 10.0.0.1:5000 <-> 10.0.0.2:6000 71/p2p\n"
 	"12:00:00.123456               *left                              *right\n"
@@ -417,6 +438,7 @@ int main(void)
 		cmocka_unit_test(test_crossing_fins), cmocka_unit_test(test_unseen_and_derived),
 		cmocka_unit_test(test_both_dial),     cmocka_unit_test(test_closer_at_call),
 		cmocka_unit_test(test_alive),	      cmocka_unit_test(test_end_unseen),
+		cmocka_unit_test(test_unseen_fastopen),
 	};
 
 	/* Local time is drawn as this zone has it. */

@@ -342,10 +342,25 @@ static struct sf_rung unseen(enum sf_rail sender, enum sf_step sent)
 	};
 }
 
+/*
+ * Where the handshake was over but for its last ACK. By Fast Open a server accepts, reads and
+ * answers before that: net/ipv4/tcp_input.c tcp_conn_request(), 5.10 to 7.3, sends the SYN+ACK
+ * first and then hands the child to accept().
+ */
+static size_t find_answered(const struct sf_rungs *r)
+{
+	size_t i = 0;
+
+	while (i < r->nr && r->rungs[i].step != SF_STEP_ESTABLISHED &&
+	       (r->rungs[i].rail != SF_RIGHT || r->rungs[i].step < SF_STEP_ESTABLISHED))
+		i++;
+	return i;
+}
+
 /* A handshake that is over had its SYN and its SYN+ACK. */
 static void add_unseen_handshake(struct sf_rungs *r)
 {
-	size_t established = find(r, SF_STEP_ESTABLISHED);
+	size_t established = find_answered(r);
 	size_t answered =
 		sf_min_size(find(r, SF_STEP_SYNACK_SENT), find(r, SF_STEP_SYNACK_RECEIVED));
 	const struct sf_event *end = r->ends[SF_LEFT] ? r->ends[SF_LEFT] : r->ends[SF_RIGHT];
