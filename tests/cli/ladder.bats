@@ -37,13 +37,14 @@ stop() {
 	wait "$pid"
 }
 
-# A process called ladder-server that listens, accepts one connection, takes what comes until
-# the other end closes, holds its own end for so many seconds and closes it; $server, $port
+# A process called ladder-server that listens, at the port PORT if it is given, accepts one
+# connection, takes what comes until the other end closes, holds its own end for so many seconds
+# and closes it; $server, $port. serve [SECONDS [PORT]]
 serve() {
-	python3 - "${1:-0}" >"$BATS_TEST_TMPDIR/port" 3>&- <<-'EOF' &
+	python3 - "${1:-0}" "${2:-0}" >"$BATS_TEST_TMPDIR/port" 3>&- <<-'EOF' &
 		import socket, sys, time
 		open("/proc/self/comm", "w").write("ladder-server")
-		listener = socket.create_server(("127.0.0.1", 0))
+		listener = socket.create_server(("127.0.0.1", int(sys.argv[2])))
 		print("port", listener.getsockname()[1], flush=True)
 		end, _ = listener.accept()
 		while end.recv(4096):
@@ -53,6 +54,12 @@ serve() {
 	server=$!
 	wait_for_text "$BATS_TEST_TMPDIR/port" port
 	port=$(sed -n 's/^port //p' "$BATS_TEST_TMPDIR/port")
+}
+
+# a port that nobody has
+free_port() {
+	python3 -c 'import socket
+with socket.create_server(("127.0.0.1", 0)) as listener: print(listener.getsockname()[1])'
 }
 
 # A process called ladder-client that connects, sends 5 bytes and closes; $client
@@ -98,7 +105,7 @@ count() {
 	# the client's socket may have gone before this one arrives: then its arrival is not seen
 	[ "$(count '(\.-+|\?<\.+) FIN -\+( |$)' <"$BATS_TEST_TMPDIR/rungs")" -eq 1 ]
 	[ "$(count '(<- ACK )|( ACK ->)' <"$BATS_TEST_TMPDIR/rungs")" -eq 3 ]
-	[ "$(count 'closed' <"$BATS_TEST_TMPDIR/rungs")" -eq 2 ]
+	[ "$(count 'closed|TIME-WAIT' <"$BATS_TEST_TMPDIR/rungs")" -eq 2 ]
 	absent -q 'not seen' "$BATS_TEST_TMPDIR/rungs"
 	grep -qE '^ended: FIN, client closed first, half-close [^ ]+, life [^ ]+$' "$out"
 	grep -qE '^client: handshake [^ ]+, sent 5 bytes, received 0, ' "$out"
@@ -136,6 +143,23 @@ count() {
 	wait "$pid"
 	cat "$out"
 	grep -qE '^ended: FIN, client closed first, half-close [6-9][0-9]{2}ms, life ~?[6-9][0-9]{2}ms$' "$out"
+}
+
+@test "TIME-WAIT of an end that waited for the other FIN" {
+	serve
+	start ladder -C 1 port "$port"
+	python3 - "$port" 3>&- <<-'EOF'
+		import socket, sys
+		end = socket.create_connection(("127.0.0.1", int(sys.argv[1])))
+		end.shutdown(socket.SHUT_WR)
+		while end.recv(4096):
+		    pass
+	EOF
+	wait "$pid"
+	cat "$out"
+	[ "$(count ' TIME-WAIT \|<- ' < <(rungs))" -eq 1 ]
+	absent -q 'TIME-WAIT end' "$out"
+	grep -qE '^ended: FIN, client closed first' "$out"
 }
 
 @test "two namespaces, NAT between them, a SYN sent again, data read late: one drawing" {

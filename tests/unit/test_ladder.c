@@ -432,12 +432,18 @@ static void test_alive(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_pair),	      cmocka_unit_test(test_one_end),
-		cmocka_unit_test(test_failed),	      cmocka_unit_test(test_reset),
-		cmocka_unit_test(test_half_close),    cmocka_unit_test(test_close_calls),
-		cmocka_unit_test(test_crossing_fins), cmocka_unit_test(test_unseen_and_derived),
-		cmocka_unit_test(test_both_dial),     cmocka_unit_test(test_closer_at_call),
-		cmocka_unit_test(test_alive),	      cmocka_unit_test(test_end_unseen),
+		cmocka_unit_test(test_pair),
+		cmocka_unit_test(test_one_end),
+		cmocka_unit_test(test_failed),
+		cmocka_unit_test(test_reset),
+		cmocka_unit_test(test_half_close),
+		cmocka_unit_test(test_close_calls),
+		cmocka_unit_test(test_crossing_fins),
+		cmocka_unit_test(test_unseen_and_derived),
+		cmocka_unit_test(test_both_dial),
+		cmocka_unit_test(test_closer_at_call),
+		cmocka_unit_test(test_alive),
+		cmocka_unit_test(test_end_unseen),
 		cmocka_unit_test(test_unseen_fastopen),
 	};
 

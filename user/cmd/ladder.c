@@ -73,7 +73,8 @@ static int run(const struct sf_options *options, int argc, const char *const *ar
 	struct drawer drawer = { .pairs = NULL };
 	const struct sf_live_what what = {
 		.want = { .kinds = 1U << SF_EV_CLOSE | 1U << SF_EV_FAILED,
-			  .facts = SF_WANT_STEPS | SF_WANT_FIRST_BYTE },
+			  /* It draws when TIME_WAIT begins, and does not wait for the end. */
+			  .facts = SF_WANT_STEPS | SF_WANT_FIRST_BYTE | SF_WANT_TIME_WAIT_END },
 		.noun = "connections",
 		.drawing = &drawing,
 		.ctx = &drawer,

@@ -73,9 +73,10 @@ enum sf_hook_id {
 #define SF_HOOK_ALTS 5
 
 /* What a command may want beyond the story of each connection: what costs more. */
-#define SF_WANT_STEPS (1U << 0)		/* socket() and bind() */
-#define SF_WANT_TIME_WAIT_END (1U << 1) /* follows from the kinds of events that are wanted */
-#define SF_WANT_FIRST_BYTE (1U << 2)	/* when programs first sent and read data */
+#define SF_WANT_STEPS (1U << 0) /* socket() and bind() */
+/* TIME_WAIT where only its timer shows it; follows from wanting the event of its end */
+#define SF_WANT_TIME_WAIT_END (1U << 1)
+#define SF_WANT_FIRST_BYTE (1U << 2) /* when programs first sent and read data */
 #define SF_WANT_ALL (~0U)
 
 struct sf_hook_alt {

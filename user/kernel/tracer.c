@@ -101,10 +101,16 @@ static void set_config(struct synfin_bpf *skel, const struct sf_caps *caps,
 	set_wait_config(plan, config);
 }
 
-/* TIME_WAIT lasts a minute, an orphan's FIN_WAIT2 mostly milliseconds. */
-static uint32_t max_waits(const struct sf_tracer_opts *opts)
+/*
+ * TIME_WAIT lasts a minute, an orphan's FIN_WAIT2 mostly milliseconds. By its timer each wait is
+ * followed to its end, whether anybody wants that or only the begin.
+ */
+static uint32_t max_waits(const struct sf_tracer *tracer, const struct sf_tracer_opts *opts)
 {
-	if (opts->want.kinds & 1U << SF_EV_TIME_WAIT_END)
+	const struct sf_hook_alt *begin = sf_plan_alt(&tracer->plan, SF_HOOK_WAIT_BEGIN);
+
+	if (opts->want.kinds & 1U << SF_EV_TIME_WAIT_END ||
+	    (begin && begin->attach == SF_ATTACH_TP))
 		return opts->max_stories;
 	return opts->max_stories / 4;
 }
@@ -126,7 +132,7 @@ static int open_object(struct sf_tracer *tracer, const struct sf_caps *caps,
 	if (!r)
 		r = bpf_map__set_max_entries(tracer->skel->maps.listen_places, opts->max_stories);
 	if (!r)
-		r = bpf_map__set_max_entries(tracer->skel->maps.waits, max_waits(opts));
+		r = bpf_map__set_max_entries(tracer->skel->maps.waits, max_waits(tracer, opts));
 	if (r)
 		return r;
 	bpf_object__for_each_program(prog, tracer->skel->obj)
