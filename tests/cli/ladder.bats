@@ -145,6 +145,22 @@ count() {
 	grep -qE '^ended: FIN, client closed first, half-close [6-9][0-9]{2}ms, life ~?[6-9][0-9]{2}ms$' "$out"
 }
 
+@test "a listener that began after synfin: its socket(), bind() and listen() come first" {
+	local steps
+	port=$(free_port)
+	start ladder -C 1 port "$port"
+	serve 0 "$port"
+	call
+	wait "$pid"
+	cat "$out"
+	steps=$(rungs | sed -nE 's/.* \* ([a-z]+)\(\)$/\1/p' | head -n 4 | paste -sd ' ')
+	[ "$steps" = "socket bind listen accept" ]
+	# the client's are its own
+	[ "$(count ' socket\(\) \* ' < <(rungs))" -eq 1 ]
+	[ "$(rungs | grep -nE ' \* listen\(\)$' | cut -d: -f1)" -lt \
+		"$(rungs | grep -nE ' connect\(\) \* ' | cut -d: -f1)" ]
+}
+
 @test "TIME-WAIT of an end that waited for the other FIN" {
 	serve
 	start ladder -C 1 port "$port"
