@@ -195,10 +195,39 @@ static void test_derived_state(void **state)
 	(void)state;
 	event = derive(event, SF_STEP_CLOSED, event.story.STEP(FIN_RECEIVED));
 	text = ladder(&ascii, &event, NULL);
-	assert_string_equal(line_at(text, 7),
-			    "  0.146280   2.00ms               |<- FIN ......................?:");
 	assert_string_equal(line_at(text, 8),
+			    "  0.146280   2.00ms               |<- FIN ......................?:");
+	assert_string_equal(line_at(text, 10),
 			    " ~0.146280     ~0us        closed |                              :");
+}
+
+static int nr_own_acks(const struct sf_event *first, const struct sf_event *second)
+{
+	int nr = 0;
+
+	for (const char *at = ladder(&ascii, first, second); (at = strstr(at, "+- ACK ..")); at++)
+		nr++;
+	for (const char *at = ladder(&ascii, first, second); (at = strstr(at, ".. ACK -+")); at++)
+		nr++;
+	return nr;
+}
+
+/* What the kernel is known to acknowledge at once, where the other end cannot tell. */
+static void test_own_acks(void **state)
+{
+	struct sf_event client = client_closed(), server = server_closed();
+
+	(void)state;
+	assert_int_equal(nr_own_acks(&client, NULL), 2);
+	assert_int_equal(nr_own_acks(&server, NULL), 0); /* its ACK of the FIN may wait */
+	assert_int_equal(nr_own_acks(&client, &server), 0);
+	server.story.STEP(FIN_RECEIVED) = server.story.STEP(FIN_SENT) + 1 * MS;
+	server.story.closed_by = SF_SIDE_LOCAL;
+	assert_int_equal(nr_own_acks(&server, NULL), 1);
+	client.story.flags |= SF_F_FASTOPEN; /* the ACK may wait for data */
+	assert_int_equal(nr_own_acks(&client, NULL), 1);
+	client.story.STEP(FIN_SENT) = 0; /* older than synfin */
+	assert_int_equal(nr_own_acks(&client, NULL), 0);
 }
 
 static void test_head(void **state)
@@ -279,7 +308,7 @@ static void test_long_lives(void **state)
 
 		event.story.STEP(FIN_RECEIVED) = T0 + cases[i].life_ns;
 		event.story.STEP(CLOSED) = event.story.STEP(FIN_RECEIVED);
-		assert_memory_equal(line_at(ladder(&ascii, &event, NULL), 7), cases[i].time, 10);
+		assert_memory_equal(line_at(ladder(&ascii, &event, NULL), 8), cases[i].time, 10);
 	}
 }
 
@@ -294,12 +323,12 @@ static void test_hostile_names(void **state)
 	event.story.closer = event.story.owner;
 	text = ladder(&utf8, &event, NULL);
 	assert_string_equal(line_at(text, 0), "4242/a?[2J?b?? 10.0.0.1:43210 -> 10.0.0.2:80");
-	assert_non_null(strstr(line_at(text, 5), " 4242/a?[2J?b… ├"));
+	assert_non_null(strstr(line_at(text, 6), " 4242/a?[2J?b… ├"));
 	event.story.owner = task(4194304, wide, SF_OWNER_SRC_CONNECT);
 	event.story.closer = event.story.owner;
 	text = ladder(&utf8, &event, NULL);
 	assert_non_null(strstr(line_at(text, 2), "● 4194304/日本語日本           ┆"));
-	assert_non_null(strstr(line_at(text, 5), " 4194304/日本… ├"));
+	assert_non_null(strstr(line_at(text, 6), " 4194304/日本… ├"));
 	text = ladder(&ascii, &event, NULL);
 	assert_string_equal(line_at(text, 0), "4194304/????? 10.0.0.1:43210 -> 10.0.0.2:80");
 }
@@ -320,7 +349,7 @@ static void test_colour(void **state)
 			    "  0.001280   1.24ms   \033[32mESTABLISHED\033[0m |\033[32m<- SYN+ACK "
 			    "..................?\033[0m:");
 	assert_non_null(
-		strstr(line_at(text, 5), " |\033[31m<- RST ......................?\033[0m:"));
+		strstr(line_at(text, 6), " |\033[31m<- RST ......................?\033[0m:"));
 	text = ladder(&options, &server, NULL);
 	assert_non_null(
 		strstr(line_at(text, 2), " :\033[2m?........... SYN ...........>?\033[0m|"));
@@ -500,6 +529,7 @@ int main(void)
 		cmocka_unit_test(test_who_called),
 		cmocka_unit_test(test_derived_order),
 		cmocka_unit_test(test_derived_state),
+		cmocka_unit_test(test_own_acks),
 		cmocka_unit_test(test_head),
 		cmocka_unit_test(test_time_formats),
 		cmocka_unit_test(test_long_lives),

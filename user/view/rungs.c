@@ -432,6 +432,45 @@ static void add_unseen(struct sf_rungs *r)
 	insert(r, 0, &note);
 }
 
+/* ---- what was not seen, but follows ---- */
+
+/* Behind the segment that it answers, in the time of that. */
+static void add_ack(struct sf_rungs *r, enum sf_rail rail, enum sf_step answered)
+{
+	size_t at = find(r, answered);
+	struct sf_rung rung = {
+		.kind = SF_RUNG_SENT,
+		.step = SF_STEP_NR,
+		.state = SF_STEP_NR,
+		.rail = rail,
+		.is_derived = true,
+		.label = "ACK",
+	};
+
+	if (at == r->nr)
+		return;
+	rung.time_ns = r->rungs[at].time_ns;
+	insert(r, at + 1, &rung);
+}
+
+/*
+ * The ACKs of which the kernel tells nothing, and which it sends while it handles the segment
+ * that they answer: a client's of the SYN+ACK, tcp_rcv_synsent_state_process(), and of the other
+ * FIN that of who closed first, tcp_fin(), both net/ipv4/tcp_input.c, 5.10 to 7.3. Others wait
+ * for data to go with. Of two ends the other one saw them arrive.
+ */
+static void add_own_acks(struct sf_rungs *r, enum sf_rail rail)
+{
+	const struct sf_story *s = &r->ends[rail]->story;
+	uint64_t fin_ns = s->step_ns[SF_STEP_FIN_SENT];
+
+	if (s->role == SF_ROLE_CLIENT && s->step_ns[SF_STEP_ESTABLISHED] &&
+	    !(s->flags & SF_F_FASTOPEN))
+		add_ack(r, rail, SF_STEP_SYNACK_RECEIVED);
+	if (fin_ns && fin_ns <= s->step_ns[SF_STEP_FIN_RECEIVED])
+		add_ack(r, rail, SF_STEP_FIN_RECEIVED);
+}
+
 /* ---- all of it ---- */
 
 static enum sf_rail rail_of(const struct sf_event *end)
@@ -461,6 +500,8 @@ void sf_rungs_make(const struct sf_event *first, const struct sf_event *second,
 			add_end(ret, (enum sf_rail)i);
 	}
 	sort(ret);
+	if (!second)
+		add_own_acks(ret, rail);
 	add_unseen(ret);
 	sf_rungs_join(ret);
 }

@@ -39,7 +39,7 @@ enum sf_rung_kind {
 struct sf_rung {
 	uint64_t time_ns; /* CLOCK_BOOTTIME; 0 = not seen */
 	enum sf_rung_kind kind;
-	enum sf_step step;
+	enum sf_step step;  /* SF_STEP_NR = of none: NOTE, UNSEEN, and an ACK that must have left */
 	enum sf_step state; /* the state reached with it, SF_STEP_NR = none */
 	enum sf_rail rail;  /* whose it is; UNSEEN: who sends */
 	bool is_derived;

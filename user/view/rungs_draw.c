@@ -393,7 +393,8 @@ void sf_rungs_draw(const struct sf_rungs *rungs, bool is_coloured, bool is_ascii
 
 	for (int row = 0; row < (int)rungs->nr; row++) {
 		draw_row(&d, row);
-		if (rungs->rungs[row].time_ns)
+		/* An inferred ACK has the time of the one before, and makes no other doubtful. */
+		if (rungs->rungs[row].time_ns && rungs->rungs[row].step != SF_STEP_NR)
 			d.previous = &rungs->rungs[row];
 	}
 }

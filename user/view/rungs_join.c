@@ -76,7 +76,7 @@ void sf_rungs_join(struct sf_rungs *r)
 		struct sf_rung *sent = &r->rungs[i];
 		int arrival, first, last;
 
-		if (sent->kind != SF_RUNG_SENT)
+		if (sent->kind != SF_RUNG_SENT || sent->step == SF_STEP_NR)
 			continue;
 		arrival = find_arrival(r, sent);
 		if (arrival == SF_RUNG_ALONE)
