@@ -18,6 +18,9 @@
 #define AF_INET6 10
 #define ETH_P_IP 0x0800
 #define IPPROTO_TCP 6
+#define TCPHDR_FIN 0x01 /* include/net/tcp.h */
+#define TCPHDR_SYN 0x02
+#define TCPHDR_RST 0x04
 
 /* include/net/tcp_states.h: unchanged since 4.4 */
 enum {

@@ -81,6 +81,19 @@ struct {
 	__type(value, struct syn_answer);
 } answers SEC(".maps");
 
+/* The segment that this CPU looked at last for a handshake in progress. */
+struct request_segment {
+	__u64 req; /* 0 = none */
+	__u64 is_rst;
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct request_segment);
+} request_segments SEC(".maps");
+
 /* How many failed handshakes this CPU told of in this second. */
 struct request_budget {
 	__u64 second;

@@ -166,6 +166,61 @@ static __always_inline void step_synack(struct sf_story *st, const struct tcp_re
 		     bpf_ktime_get_boot_ns() - (now_us - synack_us) * 1000);
 }
 
+#define TCP_FLAGS_BYTE 13 /* RFC 9293 3.1 */
+
+/*
+ * tcp_check_req(listener, skb, req): a segment came for a handshake in progress, in softirq or
+ * with it off. Untyped.
+ */
+static __always_inline void on_request_segment(const struct sk_buff *skb,
+					       const struct request_sock *req)
+{
+	struct request_segment *segment;
+	const unsigned char *header;
+	__u8 flags = 0;
+	__u32 zero = 0;
+
+	segment = bpf_map_lookup_elem(&request_segments, &zero);
+	if (!segment)
+		return;
+	header = BPF_CORE_READ(skb, head) + BPF_CORE_READ(skb, transport_header);
+	segment->req = 0;
+	if (bpf_probe_read_kernel(&flags, sizeof(flags), header + TCP_FLAGS_BYTE))
+		return;
+	segment->is_rst = flags & TCPHDR_RST;
+	segment->req = (__u64)req;
+}
+
+/*
+ * Who sent the RST that ends this handshake: the peer, if that was the segment. Any other that ends
+ * it is answered by one of ours: a SYN in the window, or an ACK for which the accept queue has no
+ * room, with tcp_abort_on_overflow (net/ipv4/tcp_minisocks.c tcp_check_req(), embryonic_reset;
+ * 5.10 to 6.18).
+ */
+static __always_inline __u8 take_rst_sender(const struct request_sock *req)
+{
+	struct request_segment *segment;
+	__u32 zero = 0;
+
+	segment = bpf_map_lookup_elem(&request_segments, &zero);
+	if (!segment || segment->req != (__u64)req)
+		return SF_SIDE_NONE;
+	segment->req = 0;
+	return segment->is_rst ? SF_SIDE_PEER : SF_SIDE_LOCAL;
+}
+
+static __always_inline void fill_request_rst(struct sf_story *st, __u8 sender, __u64 now_ns)
+{
+	st->rst_sender = sender;
+	st->rst_state = TCP_SYN_RECV;
+	if (sender == SF_SIDE_PEER)
+		step(st, SF_STEP_RST_RECEIVED, now_ns);
+	if (sender != SF_SIDE_LOCAL)
+		return;
+	step(st, SF_STEP_RST_SENT, now_ns);
+	st->flags |= SF_F_RST_BY_KNOWN;
+}
+
 /* A handshake that will not be completed any more. */
 static __always_inline void half_open_failed(struct request_sock *req, __u64 syn_ns, __u8 cause,
 					     __u32 use)
@@ -189,11 +244,8 @@ static __always_inline void half_open_failed(struct request_sock *req, __u64 syn
 	st->state = TCP_CLOSE;
 	st->cause = cause;
 	st->err = cause == SF_CAUSE_TIMEOUT ? ETIMEDOUT : 0;
-	if (cause == SF_CAUSE_RESET) {
-		st->rst_sender = SF_SIDE_PEER;
-		st->rst_state = TCP_SYN_RECV;
-		step(st, SF_STEP_RST_RECEIVED, now_ns);
-	}
+	if (cause == SF_CAUSE_RESET)
+		fill_request_rst(st, take_rst_sender(req), now_ns);
 	st->cookie = BPF_CORE_READ(req, __req_common.skc_cookie.counter);
 	/* A request begins with the same struct sock_common as a socket. */
 	fill_tuple(st, (struct sock *)req, bpf_htons(BPF_CORE_READ(req, __req_common.skc_num)),
@@ -212,7 +264,7 @@ static __always_inline void half_open_failed(struct request_sock *req, __u64 syn
 }
 
 /*
- * inet_csk_reqsk_queue_drop(): a RST came instead of the ACK, or the listener
+ * inet_csk_reqsk_queue_drop(): a RST came or goes instead of the ACK, or the listener
  * has gone. The timer that ends a handshake does not come through here.
  */
 static __always_inline void on_request_drop(struct request_sock *req)

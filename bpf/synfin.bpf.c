@@ -338,6 +338,20 @@ int BPF_KPROBE(last_ack6_kprobe, struct sock *listener, struct sk_buff *skb)
 	return 0;
 }
 
+SEC("?fentry/tcp_check_req")
+int BPF_PROG(request_rst_fentry, struct sock *sk, struct sk_buff *skb, struct request_sock *req)
+{
+	on_request_segment(skb, req);
+	return 0;
+}
+
+SEC("?kprobe/tcp_check_req")
+int BPF_KPROBE(request_rst_kprobe, struct sock *sk, struct sk_buff *skb, struct request_sock *req)
+{
+	on_request_segment(skb, req);
+	return 0;
+}
+
 SEC("?fentry/inet_csk_reqsk_queue_drop")
 int BPF_PROG(request_drop_fentry, struct sock *listener, struct request_sock *req)
 {

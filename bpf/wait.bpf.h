@@ -15,10 +15,6 @@
 #define SOCK_DONE_BIT (1UL << 1)
 #define SOCK_LINGER_BIT (1UL << 4)
 
-#define TCPHDR_FIN 0x01 /* include/net/tcp.h */
-#define TCPHDR_SYN 0x02
-#define TCPHDR_RST 0x04
-
 #define RST_TIMEWAIT_SOCKET 9 /* enum sk_rst_reason, numbers as in v6.12 and later */
 
 /* A segment that may have cut the wait; which it is the wait's end tells. */

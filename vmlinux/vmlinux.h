@@ -269,6 +269,8 @@ struct sk_buff {
 	char cb[48];
 	unsigned int len;
 	__be16 protocol;
+	__u16 transport_header;
+	unsigned char *head;
 };
 
 /* What TCP keeps in sk_buff.cb. */

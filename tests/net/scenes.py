@@ -363,6 +363,30 @@ def half_open_reset(scene):
     server.close()
 
 
+def half_open_refused(scene):
+    """A full accept queue that refuses, and a bad SYN: the RST that ends the handshake is ours."""
+    port, late, bad = 7040, (PHANTOM, 41040), (PHANTOM, 41140)
+    server = listen(port, backlog=1)
+    answer = phantom_syn(scene, late, port, 100)
+    phantom_syn(scene, bad, port, 200)
+    clients = [dial(port), dial(port)]  # a backlog of 1 admits 2
+    sysctl("ipv4/tcp_abort_on_overflow", 1)
+    try:
+        scene.phantom.send(late, (KERNEL, port), ACK, 101, answer.seq + 1)
+        scene.phantom.receive((KERNEL, port), late, RST)
+    finally:
+        sysctl("ipv4/tcp_abort_on_overflow", 0)
+    scene.phantom.send(bad, (KERNEL, port), SYN, 210)
+    scene.phantom.receive((KERNEL, port), bad, RST | ACK)
+    for peer in (late, bad) if scene.is_probing else ():
+        event = scene.wait("tcp.failed", network_local_port=port, network_peer_port=peer[1])
+        scene.matches(event, role="server", close_reason="reset", rst_sender="local",
+                      rst_by="kernel", rst_state="syn_received", error_type=None)
+    for client in clients:
+        client.close()
+    server.close()
+
+
 def drops(scene):
     """A full accept queue, the two places apart: a SYN is dropped, a last ACK is dropped."""
     port, late = 7008, (PHANTOM, 41008)
@@ -860,7 +884,7 @@ def refused_here(scene):
 
 
 SCENES = (older, plain, queue, backlog, cookie, fast_open, by_hand, counted, half_open, half_open_reset,
-          drops, flood, crossed, early_errors, denied_by_cgroup, icmp, interrupted, retry, repaired,
+          half_open_refused, drops, flood, crossed, early_errors, denied_by_cgroup, icmp, interrupted, retry, repaired,
           both_ends, no_timewait, fast_open_unused, fast_open_late, pair_in_use, deferred,
           half_open_closed, dual_drop, fast_open_forgotten, late_accept, refused_here)
 

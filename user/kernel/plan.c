@@ -151,6 +151,13 @@ const struct sf_hook sf_hooks[SF_HOOK_NR] = {
 		.alts = { { "last_ack6_fentry", "tcp_v6_syn_recv_sock", FENTRY, 0, 0 },
 			  { "last_ack6_kprobe", "tcp_v6_syn_recv_sock", KPROBE, 0, 0 } },
 	},
+	[SF_HOOK_REQUEST_RST] = {
+		.name = "request_rst",
+		.gives = "server: who sent the RST that ended a handshake",
+		.lost = "server: who sent the RST that ended a handshake",
+		.alts = { { "request_rst_fentry", "tcp_check_req", FENTRY, 0, 0 },
+			  { "request_rst_kprobe", "tcp_check_req", KPROBE, 0, 0 } },
+	},
 	[SF_HOOK_REQUEST_DROP] = {
 		.name = "request_drop",
 		.gives = "server: handshakes that a RST ended",
