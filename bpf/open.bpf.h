@@ -118,7 +118,9 @@ static __always_inline struct sf_story *story_dial(struct sock *sk, struct tcp_s
 	}
 	fill_tuple(st, sk, sport, typed);
 	port_fill(st, RD_BITS(typed, sk, sk_userlocks));
-	task_fill(&st->owner, SF_OWNER_SRC_CONNECT);
+	/* MPTCP's further paths are dialed by a worker, for whichever program has the first. */
+	if (!task_is_kernel())
+		task_fill(&st->owner, SF_OWNER_SRC_CONNECT);
 	return st;
 }
 

@@ -264,6 +264,18 @@ static __always_inline void half_open_failed(struct request_sock *req, __u64 syn
 }
 
 /*
+ * MPTCP has taken this request's child, or refused it: one more path of a connection that it has
+ * already, which nobody accepts (net/mptcp/subflow.c subflow_syn_recv_sock(), then
+ * net/ipv4/tcp_minisocks.c tcp_check_req(); 5.10 to 6.18).
+ */
+static __always_inline bool is_join(const struct request_sock *req)
+{
+	const struct tcp_request_sock *treq = (const struct tcp_request_sock *)req;
+
+	return bpf_core_field_exists(treq->drop_req) && BPF_CORE_READ(treq, drop_req);
+}
+
+/*
  * inet_csk_reqsk_queue_drop(): a RST came or goes instead of the ACK, or the listener
  * has gone. The timer that ends a handshake does not come through here.
  */
@@ -272,7 +284,7 @@ static __always_inline void on_request_drop(struct request_sock *req)
 	struct sock *listener = BPF_CORE_READ(req, __req_common.skc_listener);
 	__u64 syn_ns = take_syn_ns(req);
 
-	if (syn_ns)
+	if (syn_ns && !is_join(req))
 		half_open_failed(req, syn_ns,
 				 BPF_CORE_READ(listener, __sk_common.skc_state) == TCP_LISTEN ?
 					 SF_CAUSE_RESET :
@@ -290,7 +302,7 @@ static __always_inline void on_request_end(struct request_sock *req)
 	__u64 syn_ns = take_syn_ns(req);
 
 	/* The timer also ends it when its listener has closed (reqsk_timer_handler()). */
-	if (syn_ns && !BPF_CORE_READ(req, sk))
+	if (syn_ns && !BPF_CORE_READ(req, sk) && !is_join(req))
 		half_open_failed(req, syn_ns,
 				 BPF_CORE_READ(listener, __sk_common.skc_state) == TCP_LISTEN ?
 					 SF_CAUSE_TIMEOUT :

@@ -21,12 +21,14 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 
 _V6_DADDR = ("sock_common", "skc_v6_daddr")
 _KEEPALIVE = ("sk_rst_reason", "SK_RST_REASON_TCP_KEEPALIVE_TIMEOUT")
+_DROP_REQ = ("tcp_request_sock", "drop_req")
 
 # What a kernel may lack: (type, member), or (type, None) for the type itself. Then why that is
 # no fault, and what a program must ask for (bpf_core_*_exists) where it reads it.
 OPTIONAL = {
     _V6_DADDR: ("only with CONFIG_IPV6", _V6_DADDR),
     ("sock_common", "skc_v6_rcv_saddr"): ("comes with skc_v6_daddr", _V6_DADDR),
+    _DROP_REQ: ("only with CONFIG_MPTCP", _DROP_REQ),
     ("sk_rst_reason", None): ("since v6.10", _KEEPALIVE),
     _KEEPALIVE: ("since v6.12", _KEEPALIVE),
 }

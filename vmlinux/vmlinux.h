@@ -288,6 +288,7 @@ struct tcp_request_sock {
 	u64 snt_synack;
 	u32 rcv_isn;
 	u32 snt_isn;
+	bool drop_req;
 };
 
 /* Why a RST was sent. Its numbers hold since this value came, in v6.12; v6.10 and v6.11 had others. */

@@ -652,6 +652,41 @@ def repaired(scene):
     scene.matches(event, role=None, client_address=None, close_call="linger")
 
 
+def joined(scene):
+    """MPTCP opens a second path: a handshake that went well, and a worker's that owns nothing."""
+    port, addresses = 7041, ("10.67.0.1", "10.67.0.2")
+    if not os.path.exists("/proc/sys/net/mptcp/enabled"):
+        return
+    for address in addresses:
+        subprocess.run(["ip", "addr", "add", address + "/32", "dev", "lo"], check=True)
+    subprocess.run(["ip", "mptcp", "limits", "set", "subflows", "2"], check=True)
+    subprocess.run(["ip", "mptcp", "endpoint", "add", addresses[1], "subflow"], check=True)
+    server = socket.socket(proto=262)  # IPPROTO_MPTCP
+    server.bind((addresses[0], port))
+    server.listen()
+    client = socket.socket(proto=262)
+    client.connect((addresses[0], port))
+    end, _ = server.accept()
+    for one, other in ((client, end), (end, client), (client, end)):
+        one.sendall(b"ping")
+        assert other.recv(4) == b"ping"
+    accepted = scene.wait("tcp.established", network_local_port=port,
+                          network_peer_address=addresses[1])
+    dialed = scene.wait("tcp.established", network_local_address=addresses[1],
+                        network_peer_port=port)
+    scene.matches(dialed, role="client", process_pid=None, process_executable_name=None)
+    scene.matches(accepted, role="server", wire_id=dialed["wire_id"])
+    client.close()
+    assert end.recv(4) == b""
+    end.close()
+    for event in (accepted, dialed):
+        scene.wait("tcp.close", connection_id=event["connection_id"])
+    server.close()
+    told = scene.find("tcp.failed", network_local_port=port) + \
+        scene.find("tcp.listen_overflow", network_local_port=port)
+    scene.check(not told, "told:", told)
+
+
 def both_ends(scene):
     """Both ends are on this host: each names the other, also behind NAT."""
     nft("""
@@ -885,7 +920,7 @@ def refused_here(scene):
 
 SCENES = (older, plain, queue, backlog, cookie, fast_open, by_hand, counted, half_open, half_open_reset,
           half_open_refused, drops, flood, crossed, early_errors, denied_by_cgroup, icmp, interrupted, retry, repaired,
-          both_ends, no_timewait, fast_open_unused, fast_open_late, pair_in_use, deferred,
+          joined, both_ends, no_timewait, fast_open_unused, fast_open_late, pair_in_use, deferred,
           half_open_closed, dual_drop, fast_open_forgotten, late_accept, refused_here)
 
 
