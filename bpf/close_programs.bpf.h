@@ -111,6 +111,35 @@ int BPF_KPROBE(wait_segment_kprobe, struct inet_timewait_sock *tw, struct sk_buf
 	return 0;
 }
 
+/* What it returns stands behind its arguments, of which there are more since v6.10 and v6.14. */
+SEC("?fexit/tcp_timewait_state_process")
+int BPF_PROG(wait_answered_fexit3)
+{
+	on_wait_answered(ctx[3]);
+	return 0;
+}
+
+SEC("?fexit/tcp_timewait_state_process")
+int BPF_PROG(wait_answered_fexit4)
+{
+	on_wait_answered(ctx[4]);
+	return 0;
+}
+
+SEC("?fexit/tcp_timewait_state_process")
+int BPF_PROG(wait_answered_fexit5)
+{
+	on_wait_answered(ctx[5]);
+	return 0;
+}
+
+SEC("?kretprobe/tcp_timewait_state_process")
+int BPF_KRETPROBE(wait_answered_kretprobe, int status)
+{
+	on_wait_answered(status);
+	return 0;
+}
+
 SEC("?fentry/tw_timer_handler")
 int BPF_PROG(wait_expired_fentry, struct timer_list *timer)
 {

@@ -54,8 +54,6 @@ struct sf_config {
  */
 struct sf_wait {
 	struct sf_story story;
-	__u8 segment; /* the kernel side's own: what may have cut it */
-	__u8 pad[7];
 };
 
 /* Counters, per CPU, read by user space: what was sent and what was lost, by cause. */

@@ -15,15 +15,35 @@
 #define SOCK_DONE_BIT (1UL << 1)
 #define SOCK_LINGER_BIT (1UL << 4)
 
+#define CUT_NS 1000000000ULL /* from the verdict to the end: microseconds, but in a slow guest */
+
 #define RST_TIMEWAIT_SOCKET 9 /* enum sk_rst_reason, numbers as in v6.12 and later */
 
-/* A segment that may have cut the wait; which it is the wait's end tells. */
+/* enum tcp_tw_status, include/net/tcp.h, 5.10 to 7.3: these two are followed by an end at once. */
+#define TCP_TW_RST 1
+#define TCP_TW_SYN 3 /* if there is a listener for it */
+
+/* A segment that may cut the wait. */
 enum wait_segment {
 	WAIT_SEGMENT_NONE,
 	WAIT_SEGMENT_RST,
 	WAIT_SEGMENT_SYN,
 	WAIT_SEGMENT_OTHER, /* in FIN_WAIT2, data or a FIN out of place: answered by a RST */
 };
+
+/* The segment that this CPU handles, or has handled last, for a timewait socket. */
+struct wait_cut {
+	__u64 tw;	/* 0 = none, or it cut nothing */
+	__u64 answered; /* CLOCK_BOOTTIME when its verdict was known, 0 = not yet */
+	__u64 segment;	/* enum wait_segment */
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct wait_cut);
+} wait_cuts SEC(".maps");
 
 static const struct sf_wait empty_wait;
 
@@ -165,7 +185,6 @@ static __always_inline void on_wait_schedule(struct inet_timewait_sock *tw, bool
 		return;
 	now_ns = bpf_ktime_get_boot_ns();
 	st = &wait->story;
-	wait->segment = WAIT_SEGMENT_NONE;
 	step(st, SF_STEP_FIN_RECEIVED, now_ns);
 	step(st, SF_STEP_TIME_WAIT, now_ns);
 	step(st, SF_STEP_CLOSED, now_ns);
@@ -180,24 +199,68 @@ static __always_inline void on_wait_schedule(struct inet_timewait_sock *tw, bool
 		wait_delete(tw);
 }
 
-/* tcp_timewait_state_process(tw, skb, th): a segment came. Untyped. */
+static __always_inline struct wait_cut *cut_here(void)
+{
+	__u32 zero = 0;
+
+	return bpf_map_lookup_elem(&wait_cuts, &zero);
+}
+
+/* tcp_timewait_state_process(tw, skb, th): a segment came, in softirq. Untyped. */
 static __always_inline void on_wait_segment(struct inet_timewait_sock *tw, struct sk_buff *skb,
 					    struct tcphdr *th)
 {
-	struct sf_wait *wait = wait_get(tw);
+	struct wait_cut *cut = cut_here();
 	__u8 header[14] = {};
-	__u32 len;
 
-	/* RFC 9293 3.1: byte 12 has the header's length in words, byte 13 the flags. */
-	if (!wait || bpf_probe_read_kernel(header, sizeof(header), th))
+	if (!cut)
 		return;
-	len = BPF_CORE_READ(skb, len);
+	cut->tw = 0;
+	/* RFC 9293 3.1: byte 12 has the header's length in words, byte 13 the flags. */
+	if (!wait_get(tw) || bpf_probe_read_kernel(header, sizeof(header), th))
+		return;
 	if (header[13] & TCPHDR_RST)
-		wait->segment = WAIT_SEGMENT_RST;
+		cut->segment = WAIT_SEGMENT_RST;
 	else if (header[13] & TCPHDR_SYN)
-		wait->segment = WAIT_SEGMENT_SYN;
-	else if ((header[13] & TCPHDR_FIN) || len > (__u32)(header[12] >> 4) * 4)
-		wait->segment = WAIT_SEGMENT_OTHER;
+		cut->segment = WAIT_SEGMENT_SYN;
+	else if ((header[13] & TCPHDR_FIN) ||
+		 BPF_CORE_READ(skb, len) > (__u32)(header[12] >> 4) * 4)
+		cut->segment = WAIT_SEGMENT_OTHER;
+	else
+		return;
+	cut->answered = 0;
+	cut->tw = (__u64)tw;
+}
+
+/*
+ * It returns its verdict: most segments cut nothing. A RST that cuts has done so within, the others
+ * do so next, in tcp_v4_rcv() or tcp_v6_rcv().
+ */
+static __always_inline void on_wait_answered(int status)
+{
+	struct wait_cut *cut = cut_here();
+
+	if (!cut)
+		return;
+	if (status != TCP_TW_RST && status != TCP_TW_SYN)
+		cut->tw = 0;
+	cut->answered = bpf_ktime_get_boot_ns();
+}
+
+/*
+ * The segment that ends this wait right now. A SYN for which there is no listener any more cuts
+ * nothing either: what ends the wait later has no part in it.
+ */
+static __always_inline __u8 take_cut(const void *tw, __u64 now_ns)
+{
+	struct wait_cut *cut = cut_here();
+
+	if (!cut || cut->tw != (__u64)tw)
+		return WAIT_SEGMENT_NONE;
+	cut->tw = 0;
+	if (cut->answered && now_ns - cut->answered > CUT_NS)
+		return WAIT_SEGMENT_NONE;
+	return cut->segment;
 }
 
 /* A RST was sent for a timewait socket; the kernel tells since v6.11 or so. */
@@ -246,13 +309,13 @@ static __noinline void orphan_end(struct sf_story *st, __u8 segment, __u64 now_n
 }
 
 /* The wait is over, of whatever kind it was; story.wait_end is set. */
-static __always_inline void wait_finish(const void *tw, struct sf_wait *wait)
+static __always_inline void wait_finish(const void *tw, struct sf_wait *wait, __u8 segment,
+					__u64 now_ns)
 {
-	__u64 now_ns = bpf_ktime_get_boot_ns();
 	struct sf_story *st = &wait->story;
 
 	if (st->state == TCP_FIN_WAIT2) {
-		orphan_end(st, wait->segment, now_ns);
+		orphan_end(st, segment, now_ns);
 	} else {
 		step(st, SF_STEP_TIME_WAIT_END, now_ns);
 		st->state = TCP_CLOSE;
@@ -271,7 +334,7 @@ static __always_inline void on_wait_expired(struct timer_list *timer)
 	if (!wait)
 		return;
 	wait->story.wait_end = SF_WAIT_END_EXPIRED;
-	wait_finish(tw, wait);
+	wait_finish(tw, wait, WAIT_SEGMENT_NONE, bpf_ktime_get_boot_ns());
 }
 
 /*
@@ -279,13 +342,13 @@ static __always_inline void on_wait_expired(struct timer_list *timer)
  * the same port (__inet_check_established()); the end of the namespace, in a
  * kernel thread, or sock_diag destroy.
  */
-static __always_inline __u8 cut_of(const struct sf_wait *wait)
+static __always_inline __u8 cut_of(const struct sf_wait *wait, __u8 segment)
 {
-	if (wait->segment == WAIT_SEGMENT_RST)
+	if (segment == WAIT_SEGMENT_RST)
 		return SF_WAIT_END_RESET;
-	if (wait->story.state == TCP_FIN_WAIT2 && wait->segment != WAIT_SEGMENT_NONE)
+	if (wait->story.state == TCP_FIN_WAIT2 && segment != WAIT_SEGMENT_NONE)
 		return SF_WAIT_END_RESET;
-	if (wait->segment == WAIT_SEGMENT_SYN)
+	if (segment == WAIT_SEGMENT_SYN)
 		return SF_WAIT_END_REUSED;
 	if (task_is_kernel())
 		return SF_WAIT_END_KILLED;
@@ -296,11 +359,15 @@ static __always_inline __u8 cut_of(const struct sf_wait *wait)
 static __always_inline void on_wait_kill(struct inet_timewait_sock *tw)
 {
 	struct sf_wait *wait = wait_get(tw);
+	__u64 now_ns;
+	__u8 segment;
 
 	if (!wait)
 		return;
-	wait->story.wait_end = cut_of(wait);
-	wait_finish(tw, wait);
+	now_ns = bpf_ktime_get_boot_ns();
+	segment = take_cut(tw, now_ns);
+	wait->story.wait_end = cut_of(wait, segment);
+	wait_finish(tw, wait, segment, now_ns);
 }
 
 /* ---- tracepoints only: the timer is all that is seen of a timewait socket ---- */
@@ -413,7 +480,7 @@ static __always_inline void on_wait_timer_expire(struct timer_list *timer, __u64
 	}
 	wait->story.state = TCP_TIME_WAIT;
 	wait->story.wait_end = SF_WAIT_END_EXPIRED;
-	wait_finish(tw, wait);
+	wait_finish(tw, wait, WAIT_SEGMENT_NONE, bpf_ktime_get_boot_ns());
 }
 
 #endif

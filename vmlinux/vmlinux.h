@@ -386,7 +386,7 @@ struct task_struct {
 
 #if defined(__TARGET_ARCH_x86)
 struct pt_regs {
-	unsigned long dx, si, di, orig_ax;
+	unsigned long ax, dx, si, di, orig_ax;
 };
 #elif defined(__TARGET_ARCH_arm64)
 struct user_pt_regs { /* what bpf_tracing.h takes pt_regs for */

@@ -713,6 +713,43 @@ def both_ends(scene):
     server.close()
 
 
+def orphan_killed(scene):
+    """Old data comes again for a socket closed first, which is then killed: there was no RST."""
+    peer = (PHANTOM, 7042)
+    client = socket.socket()
+    client.setblocking(False)
+    client.connect_ex(peer)
+    local = client.getsockname()
+    syn = scene.phantom.receive(local, peer, SYN)
+    scene.phantom.send(peer, local, SYN | ACK, 500, syn.seq + 1)
+    scene.phantom.receive(local, peer, ACK)
+    scene.phantom.send(peer, local, PSH | ACK, 501, syn.seq + 1, b"ping")
+    wait_for("the data", lambda: tcp_info(client, SEGS_IN) == 2)
+    assert client.recv(4) == b"ping"
+    client.close()
+    end = scene.phantom.receive(local, peer, FIN | ACK)
+    scene.phantom.send(peer, local, ACK, 505, end.seq + 1)
+    wait_for("FIN_WAIT2", lambda: is_listed(local, "05"))
+    scene.phantom.send(peer, local, PSH | ACK, 501, end.seq + 1, b"ping")
+    scene.phantom.receive(local, peer, ACK)
+    subprocess.run(["ss", "-tK", "sport", "=", str(local[1])], check=False,
+                   stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    if is_listed(local, "05"):  # an old kernel does not kill a timewait socket
+        scene.phantom.send(peer, local, RST, 505)
+    elif scene.is_probing:
+        event = scene.wait("tcp.close", network_local_port=local[1])
+        scene.matches(event, close_reason="killed", time_wait_end="killed", rst_sender=None,
+                      rst_reason=None, orphan=True)
+        scene.check(not scene.find("tcp.reset", network_local_port=local[1]), "a RST was told")
+
+
+def is_listed(local, state):
+    """Has /proc/net/tcp a socket of this address and port in this state (tcp_states.h)?"""
+    word = "%08X:%04X" % (int.from_bytes(socket.inet_aton(local[0]), sys.byteorder), local[1])
+    with open("/proc/net/tcp", encoding="ascii") as file:
+        return any(line.split()[1] == word and line.split()[3] == state for line in file)
+
+
 def no_timewait(scene):
     """No timewait socket is to be had: how a socket that closed first ends nobody sees."""
     sysctl("ipv4/tcp_max_tw_buckets", 0)
@@ -920,7 +957,7 @@ def refused_here(scene):
 
 SCENES = (older, plain, queue, backlog, cookie, fast_open, by_hand, counted, half_open, half_open_reset,
           half_open_refused, drops, flood, crossed, early_errors, denied_by_cgroup, icmp, interrupted, retry, repaired,
-          joined, both_ends, no_timewait, fast_open_unused, fast_open_late, pair_in_use, deferred,
+          joined, both_ends, orphan_killed, no_timewait, fast_open_unused, fast_open_late, pair_in_use, deferred,
           half_open_closed, dual_drop, fast_open_forgotten, late_accept, refused_here)
 
 

@@ -267,6 +267,15 @@ const struct sf_hook sf_hooks[SF_HOOK_NR] = {
 		.alts = { { "wait_segment_fentry", TW_PROCESS, FENTRY, 0, 0 },
 			  { "wait_segment_kprobe", TW_PROCESS, KPROBE, 0, 0 } },
 	},
+	[SF_HOOK_WAIT_ANSWERED] = {
+		.name = "wait_answered",
+		.gives = "which segments cut nothing of TIME_WAIT, or of an orphan's FIN_WAIT2",
+		.lost = "what cut TIME_WAIT, or an orphan's FIN_WAIT2",
+		.alts = { { "wait_answered_fexit3", TW_PROCESS, FENTRY, 3, 0 },
+			  { "wait_answered_fexit4", TW_PROCESS, FENTRY, 4, 0 },
+			  { "wait_answered_fexit5", TW_PROCESS, FENTRY, 5, 0 },
+			  { "wait_answered_kretprobe", TW_PROCESS, KPROBE, 0, 0 } },
+	},
 	[SF_HOOK_WAIT_EXPIRED] = {
 		.name = "wait_expired",
 		.gives = "TIME_WAIT, or an orphan's FIN_WAIT2, whose time is over",

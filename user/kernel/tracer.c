@@ -66,9 +66,10 @@ static void find_usable(const struct sf_caps *caps, struct sf_usable *ret)
  */
 static void set_wait_config(const struct sf_plan *plan, struct sf_config *ret)
 {
-	static const enum sf_hook_id hooks[] = { SF_HOOK_TIME_WAIT,    SF_HOOK_WAIT_BEGIN,
-						 SF_HOOK_WAIT_FIN,     SF_HOOK_WAIT_SEGMENT,
-						 SF_HOOK_WAIT_EXPIRED, SF_HOOK_WAIT_END };
+	static const enum sf_hook_id hooks[] = { SF_HOOK_TIME_WAIT,	SF_HOOK_WAIT_BEGIN,
+						 SF_HOOK_WAIT_FIN,	SF_HOOK_WAIT_SEGMENT,
+						 SF_HOOK_WAIT_ANSWERED, SF_HOOK_WAIT_EXPIRED,
+						 SF_HOOK_WAIT_END };
 	bool has_all = true, has_timer = true;
 
 	for (size_t i = 0; i < ARRAY_SIZE(hooks); i++) {
