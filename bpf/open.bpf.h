@@ -438,7 +438,7 @@ static __always_inline void on_connect_end(struct sock *sk, const struct dialed 
 		return;
 	}
 	if (err == EINTR || err == ERESTARTSYS) {
-		if (st && st->state == TCP_SYN_SENT)
+		if (st && st->state == TCP_SYN_SENT && (err == EINTR || restart_is_eintr()))
 			st->flags |= SF_F_INTERRUPTED;
 		return;
 	}

@@ -122,6 +122,40 @@ static __noinline __u8 running_call(void)
 	}
 }
 
+#define NR_SIGNALS 64
+#define SIG_IGN 1 /* include/uapi/asm-generic/signal-defs.h; SIG_DFL is 0 */
+#define SA_RESTART 0x10000000UL
+
+/*
+ * The running task's call returns ERESTARTSYS: is that EINTR to its program? Only if the signal has
+ * a handler, one without SA_RESTART. Else the call begins anew, as after SIGSTOP and SIGCONT
+ * (arch/x86/kernel/signal.c handle_signal(), arch_do_signal_or_restart()), or the program dies. Of
+ * several signals the task's own come before those of its process, and low numbers first
+ * (kernel/signal.c dequeue_signal()). 5.10 to 6.18.
+ */
+static __noinline bool restart_is_eintr(void)
+{
+	struct task_struct *task = (struct task_struct *)bpf_get_current_task();
+	struct sighand_struct *sighand = BPF_CORE_READ(task, sighand);
+	__u64 blocked = BPF_CORE_READ(task, blocked.sig[0]);
+	__u64 own = BPF_CORE_READ(task, pending.signal.sig[0]) & ~blocked;
+	__u64 shared = BPF_CORE_READ(task, signal, shared_pending.signal.sig[0]) & ~blocked;
+
+	for (__u32 i = 0; i < 2 * NR_SIGNALS; i++) {
+		__u32 number = i % NR_SIGNALS;
+		const struct k_sigaction *action;
+
+		if (!((i < NR_SIGNALS ? own : shared) >> number & 1))
+			continue;
+		action = (const void *)sighand +
+			 bpf_core_field_offset(struct sighand_struct, action) +
+			 number * bpf_core_type_size(struct k_sigaction);
+		if ((__u64)BPF_CORE_READ(action, sa.sa_handler) > SIG_IGN)
+			return !(BPF_CORE_READ(action, sa.sa_flags) & SA_RESTART);
+	}
+	return false;
+}
+
 /* Why the running task ends a timewait socket: an enum sf_wait_end, NONE = not known. */
 static __noinline __u8 running_wait_end(void)
 {

@@ -612,6 +612,35 @@ def interrupted(scene):
                   process_pid=os.getpid(), error_type=None)
 
 
+def restarted(scene):
+    """Signals that the program does not see end no connect(): it returns 0, and nothing is told."""
+    local, peer = (KERNEL, 42043), (PHANTOM, 7043)
+    pid = os.fork()
+    if not pid:
+        signal.signal(signal.SIGUSR1, lambda *_: None)
+        signal.siginterrupt(signal.SIGUSR1, False)  # SA_RESTART
+        client = socket.socket()
+        client.bind(local)
+        os._exit(client.connect_ex(peer))
+    syn = scene.phantom.receive(local, peer, SYN)
+    wait_for("connect() to wait", lambda: state_of(pid) == "S")
+    os.kill(pid, signal.SIGUSR1)
+    os.kill(pid, signal.SIGSTOP)
+    os.waitpid(pid, os.WUNTRACED)
+    os.kill(pid, signal.SIGCONT)
+    wait_for("connect() to wait again", lambda: state_of(pid) == "S")
+    scene.phantom.send(peer, local, SYN | ACK, 500, syn.seq + 1)
+    scene.check(os.waitpid(pid, 0)[1] == 0, "connect() failed")
+    event = scene.wait("tcp.established", network_local_port=local[1])
+    scene.matches(event, role="client", connect_interrupted=None, process_pid=pid)
+    scene.phantom.send(peer, local, RST, 501)
+
+
+def state_of(pid):
+    with open("/proc/%d/stat" % pid, encoding="ascii") as file:
+        return file.read().rpartition(") ")[2][0]
+
+
 def retry(scene):
     """One socket, three times: refused, refused, connected. Each is a connection of its own."""
     port = 7014
@@ -956,7 +985,7 @@ def refused_here(scene):
 
 
 SCENES = (older, plain, queue, backlog, cookie, fast_open, by_hand, counted, half_open, half_open_reset,
-          half_open_refused, drops, flood, crossed, early_errors, denied_by_cgroup, icmp, interrupted, retry, repaired,
+          half_open_refused, drops, flood, crossed, early_errors, denied_by_cgroup, icmp, interrupted, restarted, retry, repaired,
           joined, both_ends, orphan_killed, no_timewait, fast_open_unused, fast_open_late, pair_in_use, deferred,
           half_open_closed, dual_drop, fast_open_forgotten, late_accept, refused_here)
 
