@@ -16,6 +16,7 @@
 
 #define AF_INET 2
 #define AF_INET6 10
+#define AF_NETLINK 16
 #define ETH_P_IP 0x0800
 #define IPPROTO_TCP 6
 #define TCPHDR_FIN 0x01 /* include/net/tcp.h */
@@ -73,19 +74,29 @@ static __always_inline struct tcp_sock *tcp_of(struct sock *sk, bool typed)
 	return (struct tcp_sock *)sk;
 }
 
-/* The internet socket behind a file, or NULL. Untyped. */
-static __always_inline struct sock *sock_of_file(const struct file *file)
+/* The socket behind a file, of any family, or NULL. Untyped. */
+static __always_inline struct sock *any_sock_of_file(const struct file *file)
 {
 	/* A file is a socket's if the socket points back at it. */
 	struct socket *sock = (struct socket *)BPF_CORE_READ(file, private_data);
-	struct sock *sk;
-	__u16 family;
 
 	if (!sock || BPF_CORE_READ(sock, file) != file)
 		return NULL;
-	sk = BPF_CORE_READ(sock, sk);
-	family = BPF_CORE_READ(sk, __sk_common.skc_family);
+	return BPF_CORE_READ(sock, sk);
+}
+
+/* NULL stays NULL: what is read there is no family. */
+static __always_inline struct sock *inet_or_null(struct sock *sk)
+{
+	__u16 family = BPF_CORE_READ(sk, __sk_common.skc_family);
+
 	return family == AF_INET || family == AF_INET6 ? sk : NULL;
+}
+
+/* The internet socket that a file is, or NULL. */
+static __always_inline struct sock *sock_of_file(const struct file *file)
+{
+	return inet_or_null(any_sock_of_file(file));
 }
 
 /*

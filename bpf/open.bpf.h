@@ -72,12 +72,12 @@ static __always_inline void on_bind(struct sock *sk)
  */
 static __always_inline void backlog_fill(struct sf_story *st, struct sock *sk)
 {
-	__u64 asked = 0;
+	struct call_args args = {};
 
 	st->backlog = sk->sk_max_ack_backlog;
-	if (running_syscall(&asked) != NR_LISTEN)
+	if (running_syscall(&args) != NR_LISTEN)
 		return;
-	st->backlog_asked = asked;
+	st->backlog_asked = args.second;
 	st->flags |= SF_F_BACKLOG_ASKED;
 }
 

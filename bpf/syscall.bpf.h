@@ -54,14 +54,7 @@ static __always_inline unsigned long syscall_arg2(struct pt_regs *regs)
 /* The internet socket behind one of these descriptors, or NULL. Untyped. */
 static __always_inline struct sock *sock_of_fd(struct fdtable *fdt, long fd)
 {
-	struct file **files, *file = NULL;
-
-	if (fd < 0 || fd >= BPF_CORE_READ(fdt, max_fds))
-		return NULL;
-	files = BPF_CORE_READ(fdt, fd);
-	if (bpf_probe_read_kernel(&file, sizeof(file), files + fd) || !file)
-		return NULL;
-	return sock_of_file(file);
+	return inet_or_null(any_sock_of_fd(fdt, fd));
 }
 
 static __always_inline void on_connect_exit(struct fdtable *fdt, struct pt_regs *regs, long ret)

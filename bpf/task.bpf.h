@@ -27,6 +27,7 @@
 #define THREAD_BYTES 16384 /* arch/x86/include/asm/page_64_types.h THREAD_SIZE, without KASAN */
 #define NR_REGS 21
 #define REG_SI 13
+#define REG_DI 14
 #define REG_ORIG_AX 15 /* arch/x86/include/asm/ptrace.h struct pt_regs, v5.10 */
 #define REG_CS 17
 #elif defined(__TARGET_ARCH_arm64)
@@ -51,15 +52,19 @@ static __always_inline bool is_32bit(void)
 #endif
 }
 
+struct call_args {
+	__u64 first, second;
+};
+
 /*
  * The number of the system call that the running task is in, negative if it
- * is in none or that is not known; *ret_arg2, unless NULL: its second argument,
+ * is in none or that is not known; *ret_args, unless NULL: its arguments,
  * if it has that number. The registers' place has a helper since
  * dd6e10fbd9fb ("bpf: Add bpf_task_pt_regs() helper"), v5.15. Before, on x86,
  * they end the kernel stack (arch/x86/include/asm/processor.h task_pt_regs(),
  * v5.10); a stack of another size has no user code segment there.
  */
-static __always_inline long running_syscall(__u64 *ret_arg2)
+static __always_inline long running_syscall(struct call_args *ret_args)
 {
 	if (is_32bit())
 		return -1;
@@ -68,12 +73,12 @@ static __always_inline long running_syscall(__u64 *ret_arg2)
 			(struct pt_regs *)bpf_task_pt_regs(bpf_get_current_task_btf());
 
 #if defined(__TARGET_ARCH_x86)
-		if (ret_arg2)
-			*ret_arg2 = regs->si;
+		if (ret_args)
+			*ret_args = (struct call_args){ regs->di, regs->si };
 		return regs->orig_ax;
 #elif defined(__TARGET_ARCH_arm64)
-		if (ret_arg2)
-			*ret_arg2 = regs->regs[1];
+		if (ret_args)
+			*ret_args = (struct call_args){ regs->orig_x0, regs->regs[1] };
 		return regs->syscallno;
 #endif
 	}
@@ -84,7 +89,9 @@ static __always_inline long running_syscall(__u64 *ret_arg2)
 
 	if (!bpf_probe_read_kernel(&cs, sizeof(cs), regs + REG_CS) && cs == USER_CS &&
 	    !bpf_probe_read_kernel(&orig_ax, sizeof(orig_ax), regs + REG_ORIG_AX) &&
-	    (!ret_arg2 || !bpf_probe_read_kernel(ret_arg2, sizeof(*ret_arg2), regs + REG_SI)))
+	    (!ret_args ||
+	     (!bpf_probe_read_kernel(&ret_args->second, sizeof(__u64), regs + REG_SI) &&
+	      !bpf_probe_read_kernel(&ret_args->first, sizeof(__u64), regs + REG_DI))))
 		return orig_ax;
 #endif
 	return -1;
@@ -156,15 +163,49 @@ static __noinline bool restart_is_eintr(void)
 	return false;
 }
 
-/* Why the running task ends a timewait socket: an enum sf_wait_end, NONE = not known. */
+/* The socket behind one of these descriptors, of any family, or NULL. Untyped. */
+static __always_inline struct sock *any_sock_of_fd(struct fdtable *fdt, long fd)
+{
+	struct file **files, *file = NULL;
+
+	if (fd < 0 || fd >= BPF_CORE_READ(fdt, max_fds))
+		return NULL;
+	files = BPF_CORE_READ(fdt, fd);
+	if (bpf_probe_read_kernel(&file, sizeof(file), files + fd) || !file)
+		return NULL;
+	return any_sock_of_file(file);
+}
+
+/* The family of the socket that the running task calls on: its first argument is the descriptor. */
+static __always_inline __u16 family_of_fd(int fd)
+{
+	struct task_struct *task = (struct task_struct *)bpf_get_current_task();
+	struct sock *sk = any_sock_of_fd(BPF_CORE_READ(task, files, fdt), fd);
+
+	return BPF_CORE_READ(sk, __sk_common.skc_family);
+}
+
+/*
+ * Why the running task ends a timewait socket: an enum sf_wait_end, NONE = not known. A message is
+ * sock_diag's destroy on a netlink socket; else it takes the port, with MSG_FASTOPEN.
+ */
 static __noinline __u8 running_wait_end(void)
 {
-	switch (running_syscall(NULL)) {
+	struct call_args args = {};
+
+	switch (running_syscall(&args)) {
 	case NR_CONNECT:
 		return SF_WAIT_END_REUSED;
-	case NR_SENDTO: /* of netlink: sock_diag destroy */
+	case NR_SENDTO:
 	case NR_SENDMSG:
-		return SF_WAIT_END_KILLED;
+		switch (family_of_fd(args.first)) {
+		case AF_NETLINK:
+			return SF_WAIT_END_KILLED;
+		case AF_INET:
+		case AF_INET6:
+			return SF_WAIT_END_REUSED;
+		}
+		return SF_WAIT_END_NONE;
 	default:
 		return SF_WAIT_END_NONE;
 	}

@@ -909,6 +909,39 @@ def dual_drop(scene):
     server.close()
 
 
+def fast_open_again(scene):
+    """A SYN with data takes a port that is in TIME_WAIT: it was reused, not killed."""
+    port, local = 7044, ("127.0.0.1", 42044)  # net.ipv4.tcp_tw_reuse is 2, for loopback
+    sysctl("ipv4/tcp_fastopen", 0x607)
+    server = listen(port, address=local[0])
+    server.setsockopt(socket.IPPROTO_TCP, 23, 5)
+    for round_ in range(2):
+        wait_for("the port", lambda: dial_fast(server, local, round_ == 1))
+        end, _ = server.accept()
+        assert end.recv(16) == b"ping" and end.recv(16) == b""
+        end.close()
+    server.close()
+    if scene.is_probing:
+        event = scene.wait("tcp.time_wait_end", network_local_port=local[1])
+        scene.matches(event, time_wait_end="reused")
+
+
+def dial_fast(server, local, is_again):
+    """Sends and closes. False: the port is in TIME_WAIT for less than a second."""
+    client = socket.socket()
+    client.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    client.bind(local)
+    try:
+        client.sendto(b"ping", 0x20000000, server.getsockname())
+    except OSError as error:
+        if not is_again or error.errno != 99:  # EADDRNOTAVAIL
+            raise
+        return False
+    finally:
+        client.close()
+    return True
+
+
 def fast_open_forgotten(scene):
     """A child of Fast Open that nobody accepts ends with its listener."""
     port = 7025
@@ -987,7 +1020,8 @@ def refused_here(scene):
 SCENES = (older, plain, queue, backlog, cookie, fast_open, by_hand, counted, half_open, half_open_reset,
           half_open_refused, drops, flood, crossed, early_errors, denied_by_cgroup, icmp, interrupted, restarted, retry, repaired,
           joined, both_ends, orphan_killed, no_timewait, fast_open_unused, fast_open_late, pair_in_use, deferred,
-          half_open_closed, dual_drop, fast_open_forgotten, late_accept, refused_here)
+          half_open_closed, dual_drop, fast_open_forgotten, fast_open_again,
+          late_accept, refused_here)
 
 
 def status_of(outdir):
