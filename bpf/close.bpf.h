@@ -9,9 +9,6 @@
 #include "bpf/stories.bpf.h"
 #include "bpf/wait.bpf.h"
 
-#define RCV_SHUTDOWN 1 /* include/net/sock.h */
-#define SEND_SHUTDOWN 2
-
 /* enum sk_rst_reason where it is to be inferred; numbers as in v6.12 and later */
 #define RST_ABORT_ON_DATA 8
 #define RST_ABORT_ON_CLOSE 11
@@ -91,8 +88,8 @@ static __always_inline void on_close_call(struct sock *sk, bool typed)
 
 /*
  * tcp_shutdown(), process context but for one case: since 94062790aedb, v6.9,
- * a shutdown() in SYN_RECV is made up for in softirq, after its first try was
- * seen here. how: 2 or 3 if it ends our side.
+ * a shutdown() in SYN_RECV is made up for in softirq (SF_F_SHUT_EARLY). how: 2
+ * or 3 if it ends our side.
  */
 static __always_inline void on_shutdown_call(struct sock *sk, int how)
 {
@@ -100,8 +97,8 @@ static __always_inline void on_shutdown_call(struct sock *sk, int how)
 	struct sf_story *st = story_get(sk);
 
 	if (!st || !(how & SEND_SHUTDOWN) || st->role == SF_ROLE_LISTENER ||
-	    st->step_ns[SF_STEP_CLOSED] || st->step_ns[SF_STEP_SHUTDOWN] ||
-	    st->step_ns[SF_STEP_CLOSE])
+	    (st->flags & SF_F_SHUT_EARLY) || st->step_ns[SF_STEP_CLOSED] ||
+	    st->step_ns[SF_STEP_SHUTDOWN] || st->step_ns[SF_STEP_CLOSE])
 		return;
 	step(st, SF_STEP_SHUTDOWN, now_ns);
 	if (!st->close_call && !task_is_stranger())
@@ -109,7 +106,10 @@ static __always_inline void on_shutdown_call(struct sock *sk, int how)
 	closer_fill(st);
 }
 
-/* ESTABLISHED -> FIN_WAIT1, CLOSE_WAIT -> LAST_ACK: close() or shutdown(), process context. */
+/*
+ * ESTABLISHED -> FIN_WAIT1, CLOSE_WAIT -> LAST_ACK: close() or shutdown(), process context, unless
+ * shutdown() came too early (on_shutdown_call()): then whoever runs is a stranger.
+ */
 static __always_inline void on_fin_sent(struct sf_story *st, struct tcp_sock *tp, int old,
 					__u64 now_ns)
 {
@@ -120,8 +120,10 @@ static __always_inline void on_fin_sent(struct sf_story *st, struct tcp_sock *tp
 		step(st, SF_STEP_FIN_SENT, now_ns);
 	if (!st->closed_by)
 		st->closed_by = SF_SIDE_LOCAL;
-	call_fill(st, NULL, now_ns);
-	closer_fill(st);
+	if (!(st->flags & SF_F_SHUT_EARLY)) {
+		call_fill(st, NULL, now_ns);
+		closer_fill(st);
+	}
 	st->data_segs_at_close = (__u8)tp->data_segs_in;
 	/* Also where nobody wants this event: what follows may be skipped by the kernel. */
 	fill_counters(st, tp, true);

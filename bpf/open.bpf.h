@@ -309,6 +309,9 @@ static __always_inline void on_server_established(struct sf_story *st, struct so
 	if (rtt_ns && st->role == SF_ROLE_SERVER && !tp->data_segs_in)
 		step_derived(st, SF_STEP_SYNACK_SENT, now_ns - rtt_ns);
 	step(st, SF_STEP_ESTABLISHED, now_ns);
+	/* The FIN leaves next, in softirq: net/ipv4/tcp_input.c tcp_rcv_state_process(), v6.9. */
+	if (sk->sk_shutdown & SEND_SHUTDOWN)
+		st->flags |= SF_F_SHUT_EARLY;
 	fill_isn(st, tp, true);
 	emit(st, SF_EV_ESTABLISHED, TCP_SYN_RECV, now_ns);
 }

@@ -11,6 +11,8 @@
 #include "bpf/task.bpf.h"
 
 #define SOCK_BINDPORT_LOCK 8 /* include/net/sock.h, since 2.3 */
+#define RCV_SHUTDOWN 1	     /* the same */
+#define SEND_SHUTDOWN 2
 
 /* include/uapi/asm-generic/errno*.h, and include/linux/errno.h for the last */
 #define EPERM 1

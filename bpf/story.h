@@ -162,6 +162,7 @@ enum sf_side {
 #define SF_F_ERR_SOFT (1U << 23)       /* err did not end it; the program gave up after it */
 #define SF_F_BACKLOG_ASKED (1U << 24)  /* listener: backlog_asked is known, and not overtaken */
 #define SF_F_END_UNSEEN (1U << 25)     /* found out when it was over: its counters are too old */
+#define SF_F_SHUT_EARLY (1U << 26)     /* the kernel side's own: shutdown() before it was open */
 
 /* A task, seen running in a call on the socket, or holding it. All zero when unknown. */
 struct sf_task {

@@ -909,6 +909,33 @@ def dual_drop(scene):
     server.close()
 
 
+def fast_open_shut(scene):
+    """shutdown() before the handshake ends: its FIN may leave when a stranger runs."""
+    port, peer = 7045, (PHANTOM, 41045)
+    sysctl("ipv4/tcp_fastopen", 0x607)
+    server = listen(port)
+    server.setsockopt(socket.IPPROTO_TCP, 23, 5)
+    scene.phantom.send(peer, (KERNEL, port), SYN, 500, 0, b"ping")
+    answer = scene.phantom.receive((KERNEL, port), peer, SYN | ACK)
+    end, _ = server.accept()
+    end.shutdown(socket.SHUT_WR)
+    pid = os.fork()
+    if not pid:
+        scene.phantom.send(peer, (KERNEL, port), ACK, 505, answer.seq + 1)
+        os._exit(0)
+    os.waitpid(pid, 0)
+    scene.phantom.receive((KERNEL, port), peer, FIN | ACK)
+    scene.phantom.send(peer, (KERNEL, port), RST, 505)
+    event = scene.wait("tcp.close", network_local_port=port, network_peer_port=peer[1])
+    scene.matches(event, role="server", closed_by="local", process_pid=os.getpid(),
+                  close_call="shutdown" if scene.is_probing else
+                  lambda have: have in (None, "shutdown"),
+                  closer_process_pid=os.getpid() if scene.is_probing else
+                  lambda have: have in (None, os.getpid()))
+    end.close()
+    server.close()
+
+
 def fast_open_again(scene):
     """A SYN with data takes a port that is in TIME_WAIT: it was reused, not killed."""
     port, local = 7044, ("127.0.0.1", 42044)  # net.ipv4.tcp_tw_reuse is 2, for loopback
@@ -1020,7 +1047,7 @@ def refused_here(scene):
 SCENES = (older, plain, queue, backlog, cookie, fast_open, by_hand, counted, half_open, half_open_reset,
           half_open_refused, drops, flood, crossed, early_errors, denied_by_cgroup, icmp, interrupted, restarted, retry, repaired,
           joined, both_ends, orphan_killed, no_timewait, fast_open_unused, fast_open_late, pair_in_use, deferred,
-          half_open_closed, dual_drop, fast_open_forgotten, fast_open_again,
+          half_open_closed, dual_drop, fast_open_forgotten, fast_open_shut, fast_open_again,
           late_accept, refused_here)
 
 
