@@ -24,6 +24,8 @@ for tier; do
 		python3 /usr/lib/wire.py /usr/bin/synfin "$tier" 1000 >"/out/$tier/wire.tap" 2>&1
 	fi
 done
+# It lasts a minute, most of which the next two take.
+python3 /usr/lib/time_wait.py /usr/bin/synfin full >/out/time_wait 2>&1 &
 at doctor
 {
 	# the one to copy to a host, too: all that it needs is in it
@@ -39,5 +41,7 @@ at doctor
 } >/out/doctor
 at stuck
 bash /usr/bin/stuck.sh >/out/stuck 2>&1
+at 'the end of TIME_WAIT'
+wait
 at end
 exit "$status"
