@@ -545,6 +545,14 @@ pid_of() {
 	EOF
 }
 
+# rare NAME: a situation of stuck_rare.py, with one that is well beside it
+rare() { "$here/stuck_rare.py" "$SYNFIN" "$1"; }
+
+@test "a SYN to an older connection of the same ports" { rare old_peer; }
+@test "a SYN to listeners that share a port, of which one is full" { rare queue_shared; }
+@test "a window that is open again, of which the sender hears nothing: undetermined" { rare window_contradicted; }
+@test "CLOSE_WAIT whose data is dropped before it leaves" { rare close_wait_not_leaving; }
+
 @test "twenty thousand idle sockets: no slower than ss beside it, in less than 100 MB" {
 	# Of processor time: that does not depend on what else this host does; and so many that those
 	# of other namespaces, which ss does not look at, do not count.

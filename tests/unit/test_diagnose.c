@@ -182,6 +182,10 @@ static void test_closing(void **state)
 	EXPECT("fin_wait2", PEER_APP, .sock = &fin2);
 	EXPECT("fin_wait2_local", PEER_APP, .sock = &fin2, .peer = &wait);
 	EXPECT("fin_wait2_lost", CONFIG, .sock = &fin2, .peer = &sent);
+	/* Half closed for ten seconds: the other end may have something to say yet. */
+	fin2.received_age_ticks = fin2.ack_age_ticks = 10 * HZ;
+	HEALTHY(.sock = &fin2, .peer = &wait);
+	EXPECT("fin_wait2_lost", CONFIG, .sock = &fin2, .peer = &sent);
 	EXPECT("fin_wait2_orphan", PEER_APP, .sock = &orphan);
 	HEALTHY(.sock = &tw);
 	EXPECT("close_wait", LOCAL_APP, .sock = &wait, .nr_alike = 15);
