@@ -19,14 +19,14 @@
 /*
  * The running task closes or shuts down. Right in all 285 FINs measured but
  * for MPTCP's kernel worker, which is left out. It is also the owner if no
- * better one is known.
+ * better one is known, or one of those that held it at the start.
  */
 static __always_inline void closer_fill(struct sf_story *st)
 {
 	if (st->closer.tgid || task_is_stranger())
 		return;
 	task_fill(&st->closer, SF_OWNER_SRC_CLOSE);
-	if (!st->owner.tgid)
+	if (!st->owner.tgid || st->owner.source == SF_OWNER_SRC_FD_SCAN)
 		st->owner = st->closer;
 }
 

@@ -32,18 +32,23 @@ static __always_inline bool addr_is_v4(const __u8 addr[16])
 
 static __always_inline enum cut_result cut_owner(const struct sf_story *st)
 {
+	enum cut_result other = CUT_NEVER;
+
 	if (!config.cut.pid && !config.cut.has_comm)
 		return CUT_PASS;
 	if (!st->owner.tgid)
 		return CUT_UNKNOWN;
+	/* One of several that may hold it: who closes it may be another. */
+	if (st->owner.source == SF_OWNER_SRC_FD_SCAN)
+		other = CUT_UNKNOWN;
 	if (config.cut.pid && st->owner.tgid != config.cut.pid)
-		return CUT_NEVER;
+		return other;
 	if (config.cut.has_comm) {
 		const __u64 *have = (const __u64 *)st->owner.comm;
 		const volatile __u64 *want = (const volatile __u64 *)config.cut.comm;
 
 		if (have[0] != want[0] || have[1] != want[1])
-			return CUT_NEVER;
+			return other;
 	}
 	return CUT_PASS;
 }

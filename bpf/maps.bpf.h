@@ -23,9 +23,6 @@ __u32 nr_seeded = 0;
 /* Set by user space when all sockets that existed at attach have a story. */
 bool is_seeded = false;
 
-/* synfin's process id in the initial pid namespace, once holder_iter has run. */
-__u32 own_tgid = 0;
-
 /* Records for user space: struct sf_event. */
 struct {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);
@@ -84,6 +81,7 @@ struct {
 /* The segment that this CPU looked at last for a handshake in progress. */
 struct request_segment {
 	__u64 req; /* 0 = none */
+	__u64 at_ns; /* CLOCK_BOOTTIME */
 	__u64 is_rst;
 };
 

@@ -409,7 +409,8 @@ static __always_inline void connect_failed_early(struct sock *sk, struct tcp_soc
 	}
 	if (st->local_port)
 		port_fill(st, BPF_CORE_READ_BITFIELD_PROBED(sk, sk_userlocks));
-	task_fill(&st->owner, SF_OWNER_SRC_CONNECT);
+	if (!task_is_kernel())
+		task_fill(&st->owner, SF_OWNER_SRC_CONNECT);
 	step_derived(st, SF_STEP_CONNECT, now_ns);
 	step(st, SF_STEP_CLOSED, now_ns);
 	emit(st, SF_EV_FAILED, 0, now_ns);

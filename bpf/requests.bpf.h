@@ -167,6 +167,7 @@ static __always_inline void step_synack(struct sf_story *st, const struct tcp_re
 }
 
 #define TCP_FLAGS_BYTE 13 /* RFC 9293 3.1 */
+#define SEGMENT_NS 100000000ULL /* it is looked at for microseconds, but in a slow guest */
 
 /*
  * tcp_check_req(listener, skb, req): a segment came for a handshake in progress, in softirq or
@@ -188,7 +189,21 @@ static __always_inline void on_request_segment(const struct sk_buff *skb,
 	if (bpf_probe_read_kernel(&flags, sizeof(flags), header + TCP_FLAGS_BYTE))
 		return;
 	segment->is_rst = flags & TCPHDR_RST;
+	segment->at_ns = bpf_ktime_get_boot_ns();
 	segment->req = (__u64)req;
+}
+
+/* The segment under which this handshake ends, as far as the hook above tells, or NULL. */
+static __always_inline struct request_segment *segment_of(const struct request_sock *req)
+{
+	struct request_segment *segment;
+	__u32 zero = 0;
+
+	segment = bpf_map_lookup_elem(&request_segments, &zero);
+	if (!segment || segment->req != (__u64)req ||
+	    bpf_ktime_get_boot_ns() - segment->at_ns > SEGMENT_NS)
+		return NULL;
+	return segment;
 }
 
 /*
@@ -199,11 +214,9 @@ static __always_inline void on_request_segment(const struct sk_buff *skb,
  */
 static __always_inline __u8 take_rst_sender(const struct request_sock *req)
 {
-	struct request_segment *segment;
-	__u32 zero = 0;
+	struct request_segment *segment = segment_of(req);
 
-	segment = bpf_map_lookup_elem(&request_segments, &zero);
-	if (!segment || segment->req != (__u64)req)
+	if (!segment)
 		return SF_SIDE_NONE;
 	segment->req = 0;
 	return segment->is_rst ? SF_SIDE_PEER : SF_SIDE_LOCAL;
@@ -266,13 +279,16 @@ static __always_inline void half_open_failed(struct request_sock *req, __u64 syn
 /*
  * MPTCP has taken this request's child, or refused it: one more path of a connection that it has
  * already, which nobody accepts (net/mptcp/subflow.c subflow_syn_recv_sock(), then
- * net/ipv4/tcp_minisocks.c tcp_check_req(); 5.10 to 6.18).
+ * net/ipv4/tcp_minisocks.c tcp_check_req(); 5.10 to 6.18). That happens under its ACK: else
+ * drop_req, which is set then only, may be what the request before left there (reqsk_alloc()).
  */
 static __always_inline bool is_join(const struct request_sock *req)
 {
 	const struct tcp_request_sock *treq = (const struct tcp_request_sock *)req;
+	const struct request_segment *segment = segment_of(req);
 
-	return bpf_core_field_exists(treq->drop_req) && BPF_CORE_READ(treq, drop_req);
+	return bpf_core_field_exists(treq->drop_req) && segment && !segment->is_rst &&
+	       BPF_CORE_READ(treq, is_mptcp) && BPF_CORE_READ(treq, drop_req);
 }
 
 /*

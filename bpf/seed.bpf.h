@@ -192,7 +192,6 @@ int holder_iter(struct bpf_iter__task_file *ctx)
 	struct sf_story *st;
 	struct sock *sk;
 
-	own_tgid = bpf_get_current_pid_tgid() >> 32;
 	if (!task || !file)
 		return 0;
 	/* Where private_data of another file points is not for us to read. */

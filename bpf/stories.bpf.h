@@ -159,14 +159,13 @@ static __always_inline bool task_is_kernel(void)
 }
 
 /*
- * Does the running task close what is another's? So does synfin: a file whose last descriptor goes
- * while an iterator over descriptors is at it ends in that read() (fs/file_table.c fput()).
+ * Does the running task close what is another's? So does who looks at it, as synfin and bpftool: a
+ * file whose last descriptor goes while an iterator over descriptors is at it ends in that read()
+ * (fs/file_table.c fput()).
  */
 static __noinline bool task_is_stranger(void)
 {
-	return task_is_kernel() ||
-	       (own_tgid && own_tgid == (__u32)(bpf_get_current_pid_tgid() >> 32) &&
-		running_syscall(NULL) == NR_READ);
+	return task_is_kernel() || running_syscall(NULL) == NR_READ;
 }
 
 static __always_inline void v4_mapped(__u8 to[16], __be32 addr)

@@ -15,7 +15,7 @@
 #define SOCK_DONE_BIT (1UL << 1)
 #define SOCK_LINGER_BIT (1UL << 4)
 
-#define CUT_NS 1000000000ULL /* from the verdict to the end: microseconds, but in a slow guest */
+#define CUT_NS 1000000000ULL /* from its segment to the end: microseconds, but in a slow guest */
 
 #define RST_TIMEWAIT_SOCKET 9 /* enum sk_rst_reason, numbers as in v6.12 and later */
 
@@ -228,7 +228,7 @@ static __always_inline void on_wait_segment(struct inet_timewait_sock *tw, struc
 		cut->segment = WAIT_SEGMENT_OTHER;
 	else
 		return;
-	cut->answered = 0;
+	cut->answered = bpf_ktime_get_boot_ns();
 	cut->tw = (__u64)tw;
 }
 
@@ -258,7 +258,7 @@ static __always_inline __u8 take_cut(const void *tw, __u64 now_ns)
 	if (!cut || cut->tw != (__u64)tw)
 		return WAIT_SEGMENT_NONE;
 	cut->tw = 0;
-	if (cut->answered && now_ns - cut->answered > CUT_NS)
+	if (now_ns - cut->answered > CUT_NS)
 		return WAIT_SEGMENT_NONE;
 	return cut->segment;
 }

@@ -288,6 +288,7 @@ struct tcp_request_sock {
 	u64 snt_synack;
 	u32 rcv_isn;
 	u32 snt_isn;
+	bool is_mptcp;
 	bool drop_req;
 };
 

@@ -159,9 +159,9 @@ lines_of() { # EVENT PORT: the lines of the end with this port
 		absent closer_process line
 	done
 	grep -F "\"network_local_port\":$port_2," out | grep -F "\"process_pid\":$pid_2,"
-	# the ends of the third: it closes what it was found to have
+	# the ends of the third: who closes is its owner, whoever was found to have it, too
 	[ "$(grep -F '"network_local_port":7072,' out | grep -F "\"process_pid\":$server," |
-		grep -F '"process_source":"fd_scan"' | grep -cF "\"closer_process_pid\":$server,")" = 2 ]
+		grep -F '"process_source":"close"' | grep -cF "\"closer_process_pid\":$server,")" = 2 ]
 	# with a filter: its own and no others, and none is lost
 	[ "$(grep -c tcp.close "out-p$pid_1")" = 1 ]
 	[ "$(grep -c tcp.close "out-csf-other")" = 1 ]

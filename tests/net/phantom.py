@@ -5,6 +5,7 @@ segment, so that a test says exactly which ones arrive. The kernel's end is in
 the same network namespace. Needs root and nothing but the standard library: it
 runs in the guests, too.
 """
+import errno
 import select
 import socket
 import struct
@@ -77,7 +78,15 @@ class Phantom:
             "!H", ETH_P_IP)
 
     def send(self, *segment, **named):
-        self.socket.send(self.head + Segment(*segment, **named).pack())
+        packet = self.head + Segment(*segment, **named).pack()
+        while True:
+            try:
+                self.socket.send(packet)
+                return
+            except OSError as error:  # a flood: the other end has no time to take it
+                if error.errno != errno.ENOBUFS:
+                    raise
+                time.sleep(0.001)
 
     def refuse(self, segment, code):
         """Answers a segment by ICMP, destination unreachable (RFC 792)."""

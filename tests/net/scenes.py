@@ -366,6 +366,7 @@ def half_open_reset(scene):
 def half_open_refused(scene):
     """A full accept queue that refuses, and a bad SYN: the RST that ends the handshake is ours."""
     port, late, bad = 7040, (PHANTOM, 41040), (PHANTOM, 41140)
+    sysctl("ipv4/tcp_synack_retries", 5)
     server = listen(port, backlog=1)
     answer = phantom_syn(scene, late, port, 100)
     phantom_syn(scene, bad, port, 200)
@@ -683,7 +684,7 @@ def repaired(scene):
 
 def joined(scene):
     """MPTCP opens a second path: a handshake that went well, and a worker's that owns nothing."""
-    port, addresses = 7041, ("10.67.0.1", "10.67.0.2")
+    port, addresses = 7046, ("10.67.0.1", "10.67.0.2")
     if not os.path.exists("/proc/sys/net/mptcp/enabled"):
         return
     for address in addresses:
