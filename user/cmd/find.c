@@ -41,7 +41,6 @@ static uint64_t mix_end(uint64_t hash, const uint8_t addr[16], uint16_t port)
 	return mix(mix(mix(hash, words[0]), words[1]), port);
 }
 
-/* A socket in its state; its address alone may be another's at the next look. */
 static uint64_t mix_name(uint64_t hash, const char *name)
 {
 	for (; *name; name++)
@@ -49,6 +48,7 @@ static uint64_t mix_name(uint64_t hash, const char *name)
 	return hash;
 }
 
+/* A socket in its state; its address alone may be another's at the next look. */
 static uint64_t state_key(const struct sf_sock *s)
 {
 	uint64_t hash = mix(mix(1, s->sk), s->state << 8 | s->substate);
@@ -145,7 +145,8 @@ static void share_waits(const struct sf_snapshot *snap, struct sf_findings *f,
 }
 
 /* Per listener the longest wait for accept(); all that CLOSE_WAIT is held by. */
-static int count_first(const struct sf_snapshot *snap, struct sf_findings *f)
+static int count_first(const struct sf_snapshot *snap, const struct sf_thresholds *thresholds,
+		       struct sf_findings *f)
 {
 	_cleanup_(sf_freep) struct shared_wait *shared =
 		calloc(snap->nr_socks + 1, sizeof(*shared));
@@ -159,7 +160,7 @@ static int count_first(const struct sf_snapshot *snap, struct sf_findings *f)
 		const struct sf_sock *s = &snap->socks[i];
 		uint64_t wait_ms;
 
-		if (sf_diagnose_is_waiting(s)) {
+		if (sf_diagnose_waits_long(s, snap->hz, thresholds)) {
 			struct sf_holders holders = sf_snapshot_holders(snap, s);
 
 			if (holders.nr)
@@ -320,7 +321,7 @@ static uint64_t group_of(const struct sf_snapshot *snap, const struct sf_case *c
 
 	hash = mix(mix(hash, c->listener_who.pid), s->netns);
 	/* One process may have several services, and a listener is one of them. */
-	if (s->state == SF_TCP_LISTEN || c->listener_who.pid)
+	if (s->state == SF_TCP_LISTEN || (c->listener_who.pid && s->state != SF_TCP_SYN_SENT))
 		hash = mix(hash, s->local_port);
 	if (v->rule->blame == SF_BLAME_LOCAL_APP && (c->who.pid || c->listener_who.pid))
 		return hash;
@@ -348,7 +349,7 @@ static int append(struct sf_findings *f, const struct sf_finding *one)
 /* For the next look, which sees if it was closed after all. */
 static int note_waiting(const struct sf_case *c, struct sf_findings *f)
 {
-	if (!c->is_watched || !sf_diagnose_is_waiting(c->sock))
+	if (!sf_diagnose_is_waiting(c->sock))
 		return 0;
 	if (f->nr_waiting == f->waiting_slots) {
 		size_t slots = f->waiting_slots ? f->waiting_slots * 2 : 64;
@@ -375,15 +376,17 @@ static int look_at(const struct sf_snapshot *snap, const struct sf_filter *filte
 	    !sf_diagnose_may(&snap->socks[sock], snap->hz, thresholds))
 		return 0;
 	sf_find_case(snap, f, sock, &c);
-	if (!sf_diagnose(&c, thresholds, &v) || !sf_find_passes(snap, filter, sock))
+	if (!sf_diagnose(&c, thresholds, &v))
+		return 0;
+	if (note_waiting(&c, f)) /* the filter may take only some of its process */
+		return -ENOMEM;
+	if (!sf_find_passes(snap, filter, sock))
 		return 0;
 	one.key = mix_name(state_key(c.sock), v.rule->like ? v.rule->like : v.rule->name);
 	one.group = group_of(snap, &c, &v);
 	one.age_ms = v.has_age ? v.age_ms : 0;
 	one.rule_nr = (uint32_t)v.rule_nr;
 	one.is_notice = v.rule->is_notice;
-	if (note_waiting(&c, f))
-		return -ENOMEM;
 	f->nr_stuck += !one.is_notice;
 	return append(f, &one);
 }
@@ -507,7 +510,7 @@ int sf_find(const struct sf_snapshot *snap, const struct sf_filter *filter,
 	    struct sf_findings *ret)
 {
 	struct sf_findings f = { 0 };
-	int r = count_first(snap, &f);
+	int r = count_first(snap, thresholds, &f);
 
 	if (!r && f.nr_closers)
 		qsort(f.closers, f.nr_closers, sizeof(*f.closers), compare_u32);

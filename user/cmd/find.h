@@ -47,7 +47,7 @@ struct sf_findings {
 	/* Private. */
 	size_t slots;
 	uint32_t *waits_ms; /* per socket: of a listener, the longest wait for accept() */
-	uint32_t *closers;  /* pids that hold CLOSE_WAIT, sorted, one per socket */
+	uint32_t *closers;  /* pids that hold old CLOSE_WAITs, sorted, one per socket */
 	size_t nr_closers;
 	uint32_t *first_closers; /* the same when the watch began; NULL: nobody watches */
 	size_t nr_first_closers;

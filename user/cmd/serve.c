@@ -279,9 +279,10 @@ static bool on_due(void *ctx, uint64_t now_ns)
 
 	if (sf_signals_hangup())
 		hang_up(s);
-	log_stuck(s);
-	if (!sf_pairs_due(s->pairs, now_ns, &pair))
+	if (!sf_pairs_due(s->pairs, now_ns, &pair)) {
+		log_stuck(s); /* once a round: this is called until it says that nothing is due */
 		return false;
+	}
 	log_pair(s, &pair);
 	return s->nr_logged != nr_before;
 }

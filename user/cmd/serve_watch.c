@@ -35,6 +35,7 @@
 
 struct sf_serve_watch {
 	struct sf_watch watch;
+	struct sf_options options; /* its last look may outlive those of the caller */
 	struct sf_host host;
 	uint64_t interval_ns;
 	pthread_t thread;
@@ -130,7 +131,8 @@ int sf_serve_watch_start(const struct sf_options *options, int argc, const char 
 	if (!w)
 		return sf_err(SF_EXIT_FAILURE, "cannot start: %s", strerror(ENOMEM));
 	w->interval_ns = interval_ns;
-	w->watch.options = options;
+	w->options = *options;
+	w->watch.options = &w->options;
 	w->watch.host = &w->host;
 	sf_host_read(&w->host, "");
 	r = sf_watch_start(&w->watch, argc, argv);

@@ -390,6 +390,18 @@ bool sf_diagnose_is_waiting(const struct sf_sock *sock)
 	return sock->state == SF_TCP_CLOSE_WAIT && !(sock->flags & SF_SK_UNACCEPTED);
 }
 
+bool sf_diagnose_waits_long(const struct sf_sock *sock, uint32_t hz,
+			    const struct sf_thresholds *thresholds)
+{
+	const struct sf_case c = { .sock = sock, .hz = hz };
+	uint64_t age_ms;
+	bool is_minimum;
+
+	return sf_diagnose_is_waiting(sock) &&
+	       (!sf_age_ms(&c, SF_AGE_QUIET, &age_ms, &is_minimum) ||
+		age_ms >= thresholds->ms[SF_THRESHOLD_CLOSE_WAIT]);
+}
+
 bool sf_diagnose_wait_ms(const struct sf_sock *sock, uint32_t hz, uint64_t *ret_ms)
 {
 	const struct sf_case c = { .sock = sock, .hz = hz };

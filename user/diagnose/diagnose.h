@@ -143,7 +143,7 @@ struct sf_case {
 	uint32_t hz;		    /* ticks per second; 0: no age is known */
 	uint32_t nr_listeners;	    /* if it is one of several: how many, */
 	uint32_t nr_listeners_full; /* and how many of them take no more */
-	uint32_t nr_alike;	    /* sockets of the same process in the same state, itself too */
+	uint32_t nr_alike;	    /* CLOSE_WAITs of the same process as old, itself too */
 	uint32_t nr_alike_first;    /* as many when the watch began */
 	uint64_t watched_ms;	    /* seen in this very state by watching, at least so long */
 	uint64_t oldest_wait_ms;    /* listener: the longest of those that wait for accept() */
@@ -210,8 +210,11 @@ bool sf_diagnose(const struct sf_case *c, const struct sf_thresholds *thresholds
 		 struct sf_verdict *ret);
 /* The rule's, one less if it is unsure. */
 enum sf_confidence sf_verdict_confidence(const struct sf_verdict *verdict);
-/* Whether it waits for accept() or is half closed by its peer: what sf_case.nr_alike counts. */
+/* Whether it is half closed by its peer, and its process has it. */
 bool sf_diagnose_is_waiting(const struct sf_sock *sock);
+/* And that for long enough to be told, or nobody knows how long: what sf_case.nr_alike counts. */
+bool sf_diagnose_waits_long(const struct sf_sock *sock, uint32_t hz,
+			    const struct sf_thresholds *thresholds);
 /*
  * How long a socket has waited for accept(), at least; of a listener, the first in its queue.
  * False if not known.

@@ -250,7 +250,7 @@ static void put_clocks(struct page *p, const struct sf_metrics *m)
 			  "By how much the host's clock may be wrong.", m->clock.error_ns);
 }
 
-/* A rule that was met once keeps its row: that it is over is seen as 0. */
+/* Every rule has its row while somebody looks: that it is over is seen as 0. */
 static void put_stuck(struct page *p, const struct sf_metrics *m)
 {
 	if (!m->nr_stuck)

@@ -64,7 +64,7 @@ struct sf_loss_view {
 	size_t nr_hooks_missing;
 	const struct sf_sink_view *sinks; /* borrowed, nr_sinks; of serve only */
 	size_t nr_sinks;
-	const struct sf_stuck_count *stuck; /* borrowed, nr_stuck rules that were met; of serve */
+	const struct sf_stuck_count *stuck; /* borrowed, nr_stuck rules; of serve */
 	size_t nr_stuck;
 	bool has_lag;	 /* by serve, of what is traced now */
 	uint64_t lag_ns; /* the longest that an event waited to be read, since the line before */

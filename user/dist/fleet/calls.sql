@@ -38,9 +38,10 @@ SELECT
     max(client_address) FILTER (WHERE role = 'server') AS source_address,
     max(client_port) FILTER (WHERE role = 'server') AS source_port,
     -- when its SYN+ACK left, by the server's clock, since 1970; where its end was not seen, from
-    -- the call that closed it, which is when it was told
-    max(time_us - coalesce(duration_us, close_call_us + coalesce(handshake_us, 0),
-                           fin_acked_us + coalesce(handshake_us, 0)))
+    -- when it was told: at the call that closed it, or when that FIN was acknowledged
+    max(time_us - coalesce(duration_us, greatest(coalesce(close_call_us, fin_acked_us),
+                                                 coalesce(fin_acked_us, close_call_us)) +
+                                        coalesce(handshake_us, 0)))
         FILTER (WHERE role = 'server') AS begun_us,
     -- from the handshake's last ACK on until accept() had it (if never: until it ended), until its
     -- program first read, and first sent
