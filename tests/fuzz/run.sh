@@ -55,6 +55,7 @@ fuzz_and_say() {
 printf '1..%d\n' ${#names[@]}
 number=0 failed=0
 mkdir -p "$out/fuzz"
+rm -f "$out"/fuzz/*.said
 fuzz_and_say recording &
 for name in "${names[@]:1}"; do fuzz_and_say "$name"; done
 wait
