@@ -381,13 +381,14 @@ pid_of() {
 
 @test "--watch: CLOSE_WAIT by the dozen is a leak once it grows" {
 	/usr/bin/python3 - "$SYNFIN" <<-'EOF'
-		import json, socket, subprocess, sys
+		import json, socket, subprocess, sys, time
 		listener = socket.create_server(("127.0.0.1", 0))
 		port = listener.getsockname()[1]
 		def leak():
 		    socket.create_connection(("127.0.0.1", port)).close()
 		    return listener.accept()[0]
 		held = [leak() for _ in range(16)]
+		time.sleep(0.3) # all of them are old at the first look
 		watch = subprocess.Popen(
 		    [sys.argv[1], "stuck", "--watch", "--interval", "100ms", "-d", "30", "-o", "json",
 		     "--threshold", "close_wait=100ms,fin=1h", "port", str(port)],
