@@ -80,7 +80,7 @@ struct {
 
 /* The segment that this CPU looked at last for a handshake in progress. */
 struct request_segment {
-	__u64 req; /* 0 = none */
+	__u64 req;   /* 0 = none */
 	__u64 at_ns; /* CLOCK_BOOTTIME */
 	__u64 is_rst;
 };

@@ -166,7 +166,7 @@ static __always_inline void step_synack(struct sf_story *st, const struct tcp_re
 		     bpf_ktime_get_boot_ns() - (now_us - synack_us) * 1000);
 }
 
-#define TCP_FLAGS_BYTE 13 /* RFC 9293 3.1 */
+#define TCP_FLAGS_BYTE 13	/* RFC 9293 3.1 */
 #define SEGMENT_NS 100000000ULL /* it is looked at for microseconds, but in a slow guest */
 
 /*
