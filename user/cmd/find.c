@@ -20,6 +20,7 @@ void sf_findings_clear(struct sf_findings *findings)
 	free(findings->all);
 	free(findings->waits_ms);
 	free(findings->closers);
+	free(findings->all_closers);
 	free(findings->first_closers);
 	free(findings->seen);
 	free(findings->waiting);
@@ -154,17 +155,21 @@ static int count_first(const struct sf_snapshot *snap, const struct sf_threshold
 
 	f->waits_ms = calloc(snap->nr_socks + 1, sizeof(*f->waits_ms));
 	f->closers = calloc(snap->nr_socks + 1, sizeof(*f->closers));
-	if (!f->waits_ms || !f->closers || !shared)
+	f->all_closers = calloc(snap->nr_socks + 1, sizeof(*f->all_closers));
+	if (!f->waits_ms || !f->closers || !f->all_closers || !shared)
 		return -ENOMEM;
 	for (size_t i = 0; i < snap->nr_socks; i++) {
 		const struct sf_sock *s = &snap->socks[i];
 		uint64_t wait_ms;
 
-		if (sf_diagnose_waits_long(s, snap->hz, thresholds)) {
+		if (sf_diagnose_is_waiting(s)) {
 			struct sf_holders holders = sf_snapshot_holders(snap, s);
+			uint32_t pid = holders.nr ? holders.first->pid : 0;
 
-			if (holders.nr)
-				f->closers[f->nr_closers++] = holders.first->pid;
+			if (pid)
+				f->all_closers[f->nr_all_closers++] = pid;
+			if (pid && sf_diagnose_waits_long(s, snap->hz, thresholds))
+				f->closers[f->nr_closers++] = pid;
 		}
 		if (sf_diagnose_wait_ms(s, snap->hz, &wait_ms))
 			count_wait(snap, (uint32_t)i, (uint32_t)sf_min_u64(wait_ms, UINT32_MAX), f,
@@ -442,8 +447,8 @@ static int compare_seen(const void *a, const void *b)
 /* Hands on what was counted when the watch began, or begins with what is counted now. */
 static int remember_closers(const struct sf_findings *before, struct sf_findings *findings)
 {
-	const uint32_t *from = before ? before->first_closers : findings->closers;
-	size_t nr = before ? before->nr_first_closers : findings->nr_closers;
+	const uint32_t *from = before ? before->first_closers : findings->all_closers;
+	size_t nr = before ? before->nr_first_closers : findings->nr_all_closers;
 
 	findings->first_closers = calloc(nr + 1, sizeof(*from));
 	if (!findings->first_closers)
@@ -514,6 +519,8 @@ int sf_find(const struct sf_snapshot *snap, const struct sf_filter *filter,
 
 	if (!r && f.nr_closers)
 		qsort(f.closers, f.nr_closers, sizeof(*f.closers), compare_u32);
+	if (!r && f.nr_all_closers)
+		qsort(f.all_closers, f.nr_all_closers, sizeof(*f.all_closers), compare_u32);
 	if (!r && before)
 		r = sf_find_remember(snap, before, &f);
 	if (!r && before)

@@ -49,7 +49,9 @@ struct sf_findings {
 	uint32_t *waits_ms; /* per socket: of a listener, the longest wait for accept() */
 	uint32_t *closers;  /* pids that hold old CLOSE_WAITs, sorted, one per socket */
 	size_t nr_closers;
-	uint32_t *first_closers; /* the same when the watch began; NULL: nobody watches */
+	uint32_t *all_closers; /* the same, young ones too */
+	size_t nr_all_closers;
+	uint32_t *first_closers; /* all when the watch began; NULL: nobody watches */
 	size_t nr_first_closers;
 	struct sf_seen *seen; /* sorted by key; empty if nobody watches */
 	size_t nr_seen;

@@ -144,7 +144,7 @@ struct sf_case {
 	uint32_t nr_listeners;	    /* if it is one of several: how many, */
 	uint32_t nr_listeners_full; /* and how many of them take no more */
 	uint32_t nr_alike;	    /* CLOSE_WAITs of the same process as old, itself too */
-	uint32_t nr_alike_first;    /* as many when the watch began */
+	uint32_t nr_alike_first;    /* as many when the watch began, of any age */
 	uint64_t watched_ms;	    /* seen in this very state by watching, at least so long */
 	uint64_t oldest_wait_ms;    /* listener: the longest of those that wait for accept() */
 	bool is_wait_minimum;	    /* oldest_wait_ms: which of them are its own is not known */
