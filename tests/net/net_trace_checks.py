@@ -6,7 +6,7 @@ late, that says something false of its connection.
 """
 from collections import defaultdict
 
-from net_checks import Check, community_id, may_lack_reason, owner_problem
+from net_checks import Check, community_id, is_stand_in, may_lack_reason, owner_problem
 from net_output import lives, match
 
 ONCE, AT_MOST_ONCE, NEVER = (1, 1), (0, 1), (0, 0)
@@ -154,7 +154,10 @@ def check_facts(run, pairs):
     for end, life in pairs:
         for record in life.records:
             problem = false_fact(end, record)
-            check.that(problem is None, problem, "not", record)
+            if end.pid and record.get("process_pid") not in (None, end.pid) and not problem:
+                check.lacks(end, "who had it, in", record)
+            else:
+                check.that(problem is None, problem, "not", record)
     return check
 
 
@@ -216,6 +219,9 @@ def check_same(ctx, conns, trace):
             # conns, which does not ask how a wait ends, does not see that one begins
             if field == "close_reason" and one.get(field) is None and \
                     other.get("close_reason_inferred") and may_lack_reason(ctx, one):
+                continue
+            if field == "process_pid" and is_stand_in(one) != is_stand_in(other):
+                check.there(one, one.get(field) == other.get(field), "who had it, in", one, other)
                 continue
             if check.there(one, (one.get(field) is None) == (other.get(field) is None),
                            "no", field, "in one of them:", one, "and", other):
