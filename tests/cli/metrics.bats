@@ -95,7 +95,8 @@ ended() { # ROLE REASON
 	grep -q '^synfin_clock_synchronized 1' page && : >none || echo '# TYPE synfin_clock_error_seconds' >none
 	diff <(awk '/^# TYPE / { print $3 }' page none | sort) <(sed -n 's/^\.It Cm \(synfin_[a-z_]*\)$/\1/p' \
 		"$BATS_TEST_DIRNAME/../../user/dist/synfin.8" | sort)
-	[ "$(grep -vc '^#' page)" -lt 250 ]
+	[ "$(grep -vc '^#\|^synfin_stuck' page)" -lt 200 ]
+	[ "$(grep -c '^synfin_stuck' page)" -lt 60 ]
 	wait_for_text log '"tcp.close"'
 	stop
 	[ "$status" = 0 ]
