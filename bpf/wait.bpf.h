@@ -34,7 +34,7 @@ enum wait_segment {
 /* The segment that this CPU handles, or has handled last, for a timewait socket. */
 struct wait_cut {
 	__u64 tw;	/* 0 = none, or it cut nothing */
-	__u64 answered; /* CLOCK_BOOTTIME when its verdict was known, 0 = not yet */
+	__u64 answered; /* CLOCK_BOOTTIME when its verdict was known, or else when it came */
 	__u64 segment;	/* enum wait_segment */
 };
 

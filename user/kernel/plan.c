@@ -153,8 +153,8 @@ const struct sf_hook sf_hooks[SF_HOOK_NR] = {
 	},
 	[SF_HOOK_REQUEST_RST] = {
 		.name = "request_rst",
-		.gives = "server: who sent the RST that ended a handshake",
-		.lost = "server: who sent the RST that ended a handshake",
+		.gives = "server: who sent a handshake's RST, and that MPTCP's joins are none",
+		.lost = "server: who sent a handshake's RST; MPTCP's joins look failed",
 		.alts = { { "request_rst_fentry", "tcp_check_req", FENTRY, 0, 0 },
 			  { "request_rst_kprobe", "tcp_check_req", KPROBE, 0, 0 } },
 	},

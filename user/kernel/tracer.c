@@ -418,6 +418,7 @@ static int find_holders(struct sf_tracer *tracer)
 	if (!r || sf_is_shortage(r))
 		return r;
 	sf_dbg("cannot walk the descriptors: %s", strerror(-r));
+	tracer->plan.choice[SF_HOOK_HOLDER] = SF_CHOICE_NONE; /* as if it was not there */
 	return 0;
 }
 
