@@ -20,7 +20,7 @@ setup_file() {
 	echo 'SELECT * FROM lines LIMIT 1' >columns.sql
 	echo "SELECT host_name FROM lines WHERE hooks_missing LIKE '%\"syn_asked\"%'" >blind.sql
 	"$here/cases.py" write cases.json
-	ask_each cases "$PWD/cases.json" 3>&- &
+	ask_each cases "$PWD/cases.json" all-parts.sql 3>&- &
 	timeout -k 5 100 "$here/stage.py" "$SYNFIN" \
 		"${SFGEN:-$BATS_TEST_DIRNAME/../../.output/tests/sfgen}" "$PWD" >stage.log 2>&1 3>&- || true
 	wait

@@ -40,6 +40,8 @@ CASES = {
     "one of 21 is slow": one_of("ok", 21, **SLOW_SERVER),
     "one of 20 is slow": one_of("server", 20, **SLOW_SERVER),
     "asks late": call("client", **SILENT),
+    "asks late, and its request takes less time than its ACK did": call(
+        "client", **{**SILENT, "read": 290000, "replied": 290100}),
     "asks late, accepted not so late": call("client", **{**SILENT, "accepted": 250000}),
     "greets late": call("server", asked=301200, read=301300, replied=300000, answered=301000),
     "greets late, hears nothing": call("server", asked=250000, read=None, replied=300000,
@@ -131,6 +133,22 @@ def lines():
                        acks_dropped=0, half_open_expired=0)
 
 
+def check_total(rows):
+    """Of a call that both sides told: no more and no less than from its SYN to its answer."""
+    cases = list(CASES.items())
+    for row in rows:
+        name, case = cases[int(row["port"]) - 1]
+        if not int(row["is_whole"]) or len(case["parts"]) > 1:
+            continue
+        part, total = case["parts"][0][1], int(row["total_us"])
+        if total != part["opened"] + part["answered"]:
+            yield "%s: %d us in all, not %d" % (name, total, part["opened"] + part["answered"])
+        told = sum(int(row[key]) for key in ("client_us", "network_us", "queue_us", "server_us",
+                                             "untold_us"))
+        if told != total:
+            yield "%s: its parts are %d us, not %d" % (name, told, total)
+
+
 def check(found):
     rows = {int(row["port"]): row for row in found}
     wrong = [] if len(rows) == len(found) == len(CASES) else ["%d rows" % len(found)]
@@ -149,7 +167,8 @@ def main():
             file.writelines(json.dumps(one) + "\n" for one in lines())
         return 0
     with open(sys.argv[2], encoding="utf-8") as file:
-        wrong = check(json.load(file)["who-is-slow.sql"])
+        found = json.load(file)
+    wrong = check(found["who-is-slow.sql"]) + list(check_total(found["all-parts.sql"]))
     print("\n".join(wrong))
     return 1 if wrong else 0
 

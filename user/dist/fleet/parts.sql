@@ -111,11 +111,12 @@ served AS (
         heard.*,
         taken_us - least(taken_us, silent_us) AS waited_us,
         greatest(taken_us, silent_us) AS ready_us,
-        -- from when on it was the server's turn
+        -- from when on it was the server's turn: not after it replied, as a request that took a
+        -- shorter time than the ACK before it makes it look
         CASE
             WHEN read_us <= replied_us AND (is_whole = 0 OR request_repeats > 0)
-            THEN greatest(read_us, taken_us, silent_us)
-            WHEN is_whole = 1 THEN greatest(taken_us, silent_us)
+            THEN least(greatest(read_us, taken_us, silent_us), replied_us)
+            WHEN is_whole = 1 THEN least(greatest(taken_us, silent_us), replied_us)
             ELSE replied_us
         END AS turn_us
     FROM heard
