@@ -157,29 +157,41 @@ class Capture:
                                     "-Z", "root",
                                     "--time-stamp-precision=nano", "tcp", stderr=log)
         wait_for("tcpdump to listen", lambda: "listening" in open(self.log).read())
+        self.unfiltered = self.nr_held()
 
-    def nr_taken(self):
-        """How many packets it has by now: asked by SIGUSR1."""
-        def all_said():
-            with open(self.log, encoding="ascii") as log:
-                return re.findall(r"(\d+) packets? captured", log.read())
-        nr_before = len(all_said())
-        self.process.send_signal(signal.SIGUSR1)
-        wait_for("tcpdump to say what it has", lambda: len(all_said()) > nr_before)
-        return int(all_said()[-1])
+    def says(self):
+        """[(captured, received)]: each time it was asked, and at its end."""
+        with open(self.log, encoding="ascii") as log:
+            return [tuple(map(int, said)) for said in re.findall(
+                r"(\d+) packets? captured,?\s+(\d+) packets? received by filter", log.read())]
+
+    def nr_held(self):
+        """
+        How many packets the kernel has counted for it that it has not taken, by SIGUSR1. It is woken
+        a second after the first that a block holds, or later; what came before there was a filter
+        is thrown away, and stays in that number.
+        """
+        before = None
+        while True:
+            nr = len(self.says())
+            self.process.send_signal(signal.SIGUSR1)
+            wait_for("tcpdump to say what it has", lambda: len(self.says()) > nr)
+            captured, received = now = self.says()[-1]
+            if now == before:
+                return received - captured
+            before = now
+            time.sleep(BLOCK_S)
 
     def stop(self):
         """[(time, segment)], all of them."""
-        # A busy host wakes it late for what the kernel holds, which is a block at most. What the
-        # kernel counted is more by packets that came before there was a filter.
-        nr = -1
-        while nr != (nr := self.nr_taken()):
-            time.sleep(BLOCK_S)
+        wait_for("tcpdump to take all", lambda: self.nr_held() == self.unfiltered)
         self.process.send_signal(signal.SIGINT)
         self.process.wait(DEADLINE_S)
         with open(self.log, encoding="ascii") as log:
             text = log.read()
         assert text.endswith("\n0 packets dropped by kernel\n"), text
+        captured, received = self.says()[-1]
+        assert received - captured == self.unfiltered, text
         with open(self.file, "rb") as file:
             data = file.read()
         magic, *_, link = struct.unpack("<IHHiIII", data[:24])
