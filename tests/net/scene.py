@@ -58,8 +58,9 @@ class Scene:
         self.name = name
         self.tier = tier
         self.tracers = tracers
+        self.begin = {command: len(tracer.events()) for command, tracer in tracers.items()}
         self.problems = []
-        self.lacking = []  # what may have been lost: as settle() in net_checks.py has it
+        self.lacking = []  # what may have been lost
         self.nr_checks = 0
 
     @property
@@ -76,6 +77,11 @@ class Scene:
         self.nr_checks += 1
         self.lacking.append(" ".join(str(part) for part in message))
 
+    def settle(self):
+        """What lacks is a problem."""
+        self.problems += self.lacking
+        self.lacking = []
+
     def is_(self, event, field, want):
         """want: a value, None for absent, or a function that judges it."""
         have = event.get(field)
@@ -90,8 +96,8 @@ class Scene:
             self.is_(event, field, want)
 
     def find(self, name, command="trace", **fields):
-        """The events of this name with these fields, all of which are known."""
-        return [event for event in self.tracers[command].events()
+        """The events of this name with these fields since it began, all of which are known."""
+        return [event for event in self.tracers[command].events()[self.begin[command]:]
                 if event["event_name"] == name and
                 all(event.get(field) == value for field, value in fields.items())]
 

@@ -22,6 +22,7 @@ from phantom import ACK, FIN, PSH, RST, SYN, Phantom  # noqa: E402
 from scene import DEADLINE_S, Missing, Scene, Tracer, wait_for  # noqa: E402
 
 KERNEL, PHANTOM = Phantom.KERNEL, Phantom.ADDRESS
+TRIES = 4
 
 
 def sysctl(path, value):
@@ -1067,6 +1068,30 @@ def play(function, scene):
     return scene
 
 
+def has_lost(tracers, before):
+    """Do they tell of more lost events than before? They look once a second."""
+    try:
+        wait_for("them to tell", lambda: nr_lost(tracers) > before, 2)
+    except TimeoutError:
+        return False
+    return True
+
+
+def nr_lost(tracers):
+    return sum(tracer.nr_lost() for tracer in tracers.values())
+
+
+def play_whole(function, make_scene, tracers):
+    """What lacks in a scene may have been lost, if events were: then it is played once more."""
+    for _ in range(TRIES):
+        before = nr_lost(tracers)
+        scene = play(function, make_scene())
+        if scene.problems or not scene.lacking or not has_lost(tracers, before):
+            break
+    scene.settle()
+    return scene
+
+
 def main(argv):
     outdir, *names = argv[1:]
     nr_failed = number = 0
@@ -1081,25 +1106,22 @@ def main(argv):
     for function in SCENES:
         if names and function.__name__ not in names:
             continue
-        scene = Scene(function.__name__, status_of(outdir)["hooks"], tracers)
-        scene.phantom, scene.older = phantom, old
-        scenes.append(play(function, scene))
+        def make_scene(name=function.__name__):
+            scene = Scene(name, status_of(outdir)["hooks"], tracers)
+            scene.phantom, scene.older = phantom, old
+            return scene
+        scenes.append(play_whole(function, make_scene, tracers))
     with open(os.path.join(outdir, "scenes.played"), "wb"):
         pass
     wait_for("synfin to end", lambda: {"exit.trace", "exit.conns"} <= set(status_of(outdir)), 600)
     for scene in scenes:
         if scene.name == "drops":
-            play(drops_judged, scene)
-    nr_lost = min(tracer.nr_lost() for tracer in tracers.values())
-    is_lost = sum(len(scene.lacking) for scene in scenes) <= nr_lost
+            play(drops_judged, scene).settle()
     for number, scene in enumerate(scenes, 1):
-        problems = scene.problems + ([] if is_lost else scene.lacking)
-        nr_failed += bool(problems)
-        print("%s %d - scene %s (%d checks%s)" % (
-            "not ok" if problems else "ok", number, scene.name, scene.nr_checks,
-            ", %d lacking, %d events said to be lost" % (len(scene.lacking), nr_lost)
-            if scene.lacking and is_lost else ""))
-        for problem in problems[:8]:
+        nr_failed += bool(scene.problems)
+        print("%s %d - scene %s (%d checks)" % ("not ok" if scene.problems else "ok", number,
+                                                scene.name, scene.nr_checks))
+        for problem in scene.problems[:8]:
             print("# " + problem)
     print("1..%d" % number)
     return 1 if nr_failed else 0
