@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/sorted.h"
 #include "base/util.h"
 #include "bpf/story.h"
 #include "filter/filter.h"
@@ -179,34 +180,6 @@ static int count_first(const struct sf_snapshot *snap, const struct sf_threshold
 	return 0;
 }
 
-static int compare_u32(const void *a, const void *b)
-{
-	const uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
-
-	return (x > y) - (x < y);
-}
-
-/* How many sorted numbers are below one. */
-static size_t rank(const uint32_t *sorted, size_t nr, uint32_t number)
-{
-	size_t low = 0, high = nr;
-
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-
-		if (sorted[middle] < number)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return low;
-}
-
-static uint32_t count_of(const uint32_t *sorted, size_t nr, uint32_t number)
-{
-	return (uint32_t)(rank(sorted, nr, number + 1) - rank(sorted, nr, number));
-}
-
 static uint64_t first_seen_ns(const struct sf_findings *f, uint64_t key)
 {
 	size_t low = 0, high = f->nr_seen;
@@ -278,11 +251,11 @@ void sf_find_case(const struct sf_snapshot *snap, const struct sf_findings *find
 		ret->watched_ms = (snap->time_ns - first_ns) / NS_PER_MS;
 	if (!ret->who.pid || !sf_diagnose_is_waiting(s))
 		return;
-	ret->nr_alike = count_of(findings->closers, findings->nr_closers, ret->who.pid);
+	ret->nr_alike = sf_sorted_count_u32(findings->closers, findings->nr_closers, ret->who.pid);
 	ret->is_watched = findings->first_closers;
-	ret->nr_alike_first =
-		count_of(findings->first_closers, findings->nr_first_closers, ret->who.pid);
-	ret->closes_some = count_of(findings->slow, findings->nr_slow, ret->who.pid);
+	ret->nr_alike_first = sf_sorted_count_u32(findings->first_closers,
+						  findings->nr_first_closers, ret->who.pid);
+	ret->closes_some = sf_sorted_count_u32(findings->slow, findings->nr_slow, ret->who.pid);
 }
 
 void sf_find_event(const struct sf_snapshot *snap, uint32_t sock, struct sf_event *ret)
@@ -471,17 +444,17 @@ static int find_slow(const struct sf_findings *before, struct sf_findings *f)
 	if (!f->slow)
 		return -ENOMEM;
 	for (size_t i = 0; i < before->nr_slow; i++)
-		if (count_of(f->closers, f->nr_closers, before->slow[i]))
+		if (sf_sorted_count_u32(f->closers, f->nr_closers, before->slow[i]))
 			f->slow[nr++] = before->slow[i];
 	for (size_t i = 0; i < before->nr_waiting; i++) {
 		const struct sf_waiting *one = &before->waiting[i];
 
-		if (!first_seen_ns(f, one->key) && count_of(f->closers, f->nr_closers, one->pid) &&
+		if (!first_seen_ns(f, one->key) &&
+		    sf_sorted_count_u32(f->closers, f->nr_closers, one->pid) &&
 		    (!nr || f->slow[nr - 1] != one->pid))
 			f->slow[nr++] = one->pid;
 	}
-	if (nr)
-		qsort(f->slow, nr, sizeof(*f->slow), compare_u32);
+	sf_sort_u32(f->slow, nr);
 	/* each once, or they would be more with each look */
 	for (size_t i = 0; i < nr; i++)
 		if (!f->nr_slow || f->slow[f->nr_slow - 1] != f->slow[i])
@@ -517,10 +490,8 @@ int sf_find(const struct sf_snapshot *snap, const struct sf_filter *filter,
 	struct sf_findings f = { 0 };
 	int r = count_first(snap, thresholds, &f);
 
-	if (!r && f.nr_closers)
-		qsort(f.closers, f.nr_closers, sizeof(*f.closers), compare_u32);
-	if (!r && f.nr_all_closers)
-		qsort(f.all_closers, f.nr_all_closers, sizeof(*f.all_closers), compare_u32);
+	sf_sort_u32(f.closers, f.nr_closers);
+	sf_sort_u32(f.all_closers, f.nr_all_closers);
 	if (!r && before)
 		r = sf_find_remember(snap, before, &f);
 	if (!r && before)

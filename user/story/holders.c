@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "base/sorted.h"
 #include "story/names.h"
 #include "story/snapshot.h"
 #include "story/sock.h"
@@ -34,25 +35,10 @@ static size_t find_holder(const struct sf_snapshot *snap, uint64_t sk)
 	return low;
 }
 
-static size_t nr_listeners_below(const struct sf_snapshot *snap, uint32_t pid)
-{
-	size_t low = 0, high = snap->nr_listener_pids;
-
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-
-		if (snap->listener_pids[middle] < pid)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return low;
-}
-
 /* How many listeners a process holds. */
 static size_t nr_listeners_of(const struct sf_snapshot *snap, uint32_t pid)
 {
-	return nr_listeners_below(snap, pid + 1) - nr_listeners_below(snap, pid);
+	return sf_sorted_count_u32(snap->listener_pids, snap->nr_listener_pids, pid);
 }
 
 /* With as many of them any other one rather than pid 1: it hands them to its services. */
@@ -106,13 +92,6 @@ struct sf_holders sf_snapshot_holders(const struct sf_snapshot *snap, const stru
 	return found;
 }
 
-static int compare_pids(const void *a, const void *b)
-{
-	const uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
-
-	return (x > y) - (x < y);
-}
-
 static int index_listener_pids(struct sf_snapshot *snap)
 {
 	if (!snap->nr_holders)
@@ -128,8 +107,7 @@ static int index_listener_pids(struct sf_snapshot *snap)
 				snap->listener_pids[snap->nr_listener_pids++] =
 					holders.first[k].pid;
 	}
-	qsort(snap->listener_pids, snap->nr_listener_pids, sizeof(*snap->listener_pids),
-	      compare_pids);
+	sf_sort_u32(snap->listener_pids, snap->nr_listener_pids);
 	return 0;
 }
 
