@@ -3,9 +3,7 @@
 #include "cmd/serve_watch.h"
 
 #include <errno.h>
-#include <linux/capability.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,15 +11,11 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/thread.h"
 #include "base/util.h"
 #include "cmd/watch.h"
 #include "kernel/caps.h"
 #include "view/host.h"
-
-#ifndef CAP_PERFMON
-#define CAP_PERFMON 38
-#define CAP_BPF 39
-#endif
 
 /*
  * bpf_iter_create() is a bpf() command; the last four: to find the network namespaces by their
@@ -93,33 +87,18 @@ static void *look_again_and_again(void *ctx)
 	return NULL;
 }
 
-static void init_lock(struct sf_serve_watch *w)
-{
-	pthread_condattr_t attr;
-
-	pthread_mutex_init(&w->lock, NULL);
-	pthread_condattr_init(&attr);
-	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-	pthread_cond_init(&w->turned, &attr);
-	pthread_condattr_destroy(&attr);
-}
-
-/* Signals are the main thread's. 0 or negative errno. */
 static int start_thread(struct sf_serve_watch *w)
 {
-	sigset_t all, before;
 	int r;
 
-	init_lock(w);
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &before);
-	r = pthread_create(&w->thread, NULL, look_again_and_again, w);
-	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	pthread_mutex_init(&w->lock, NULL);
+	sf_cond_init(&w->turned);
+	r = sf_thread_start(&w->thread, look_again_and_again, w);
 	if (r) {
 		pthread_cond_destroy(&w->turned);
 		pthread_mutex_destroy(&w->lock);
 	}
-	return -r;
+	return r;
 }
 
 int sf_serve_watch_start(const struct sf_options *options, int argc, const char *const *argv,

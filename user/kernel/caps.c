@@ -4,7 +4,6 @@
 
 #include <errno.h>
 #include <linux/bpf.h>
-#include <linux/capability.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -17,11 +16,6 @@
 
 #include "base/log.h"
 #include "base/util.h"
-
-#ifndef CAP_PERFMON
-#define CAP_PERFMON 38
-#define CAP_BPF 39
-#endif
 
 /* libbpf's own lines are for those who debug. */
 static int print_libbpf(enum libbpf_print_level level, const char *fmt, va_list args)

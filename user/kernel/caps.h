@@ -5,10 +5,16 @@
 #ifndef SF_KERNEL_CAPS_H
 #define SF_KERNEL_CAPS_H
 
+#include <linux/capability.h>
 #include <stdbool.h>
 #include <stdint.h>
 
 #include "kernel/plan.h"
+
+#ifndef CAP_PERFMON /* since v5.8 */
+#define CAP_PERFMON 38
+#define CAP_BPF 39
+#endif
 
 #define SF_CAP(number) (1ULL << (number))
 

@@ -12,6 +12,7 @@
 #include <time.h>
 
 #include "base/clock.h"
+#include "base/thread.h"
 #include "base/util.h"
 
 struct sf_queue {
@@ -28,17 +29,13 @@ struct sf_queue {
 int sf_queue_new(size_t size, struct sf_queue **ret)
 {
 	struct sf_queue *queue = malloc(sizeof(*queue) + size);
-	pthread_condattr_t attr;
 
 	if (!queue)
 		return -ENOMEM;
 	memset(queue, 0, sizeof(*queue));
 	queue->size = size;
 	pthread_mutex_init(&queue->lock, NULL);
-	pthread_condattr_init(&attr);
-	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-	pthread_cond_init(&queue->came, &attr);
-	pthread_condattr_destroy(&attr);
+	sf_cond_init(&queue->came);
 	*ret = queue;
 	return 0;
 }

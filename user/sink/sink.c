@@ -4,7 +4,6 @@
 
 #include <errno.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,6 +11,7 @@
 #include <time.h>
 
 #include "base/clock.h"
+#include "base/thread.h"
 #include "base/util.h"
 #include "sink/backoff.h"
 #include "sink/kinds.h"
@@ -308,31 +308,6 @@ static void *tend_main(void *arg)
 
 /* ---- its owner ---- */
 
-static void init_lock(struct sf_sink *sink)
-{
-	pthread_condattr_t attr;
-
-	pthread_mutex_init(&sink->lock, NULL);
-	pthread_condattr_init(&attr);
-	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-	pthread_cond_init(&sink->asked, &attr);
-	pthread_condattr_destroy(&attr);
-}
-
-/* Signals are the main thread's. */
-static int start_thread(struct sf_sink *sink)
-{
-	sigset_t all, before;
-	int r;
-
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &before);
-	r = pthread_create(&sink->thread, NULL, sf_sink_takes_lines(sink) ? sink_main : tend_main,
-			   sink);
-	pthread_sigmask(SIG_SETMASK, &before, NULL);
-	return -r;
-}
-
 static int make_queue(struct sf_sink *sink, size_t queue_bytes)
 {
 	sink->batch = malloc(BATCH_BYTES);
@@ -347,7 +322,8 @@ int sf_sink_new(const char *spec, size_t queue_bytes, struct sf_sink **ret, char
 
 	if (r)
 		return snprintf(err, err_size, "%s", strerror(-r)), r;
-	init_lock(sink);
+	pthread_mutex_init(&sink->lock, NULL);
+	sf_cond_init(&sink->asked);
 	r = open_kind(spec, &sink->kind, &sink->ctx, err, err_size);
 	if (!r) {
 		sink->spec = strdup(spec);
@@ -356,7 +332,9 @@ int sf_sink_new(const char *spec, size_t queue_bytes, struct sf_sink **ret, char
 		else if (sf_sink_takes_lines(sink))
 			r = make_queue(sink, queue_bytes);
 		if (!r)
-			r = start_thread(sink);
+			r = sf_thread_start(&sink->thread,
+					    sf_sink_takes_lines(sink) ? sink_main : tend_main,
+					    sink);
 		if (r)
 			snprintf(err, err_size, "%s", strerror(-r));
 	}
