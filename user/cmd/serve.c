@@ -91,9 +91,29 @@ static bool is_logged(const struct serve *s, const struct sf_event *event)
 	return is_sampled(s, event);
 }
 
+/* A line of JSON; SF_VIEW_LINE_MAX has room for all there is. */
+struct json_line {
+	char text[SF_VIEW_LINE_MAX];
+	struct sf_json json;
+};
+
+static struct sf_json *begin_line(struct json_line *line)
+{
+	sf_json_init(&line->json, line->text, sizeof(line->text) - 1);
+	return &line->json;
+}
+
+static void send_line(struct serve *s, struct json_line *line)
+{
+	if (line->json.overflow)
+		return;
+	line->text[line->json.len] = '\n';
+	sf_serve_sinks_add(&s->sinks, line->text, line->json.len + 1);
+}
+
 static void log_event(struct serve *s, const struct sf_event *event, const struct sf_event *peer)
 {
-	char text[SF_VIEW_LINE_MAX];
+	struct json_line out;
 	struct sf_line line = {
 		.event = event,
 		.peer = peer,
@@ -102,14 +122,9 @@ static void log_event(struct serve *s, const struct sf_event *event, const struc
 		.ids = &s->ids,
 		.seq = ++s->seq,
 	};
-	struct sf_json json;
 
-	sf_json_init(&json, text, sizeof(text) - 1);
-	sf_fields_event(&json, &line);
-	if (json.overflow)
-		return; /* SF_JSON_LINE_MAX has room for all there is */
-	text[json.len] = '\n';
-	sf_serve_sinks_add(&s->sinks, text, json.len + 1);
+	sf_fields_event(begin_line(&out), &line);
+	send_line(s, &out);
 	s->nr_logged++;
 }
 
@@ -161,17 +176,12 @@ static bool on_event(void *ctx, const struct sf_event *event)
 static bool log_finding(void *ctx, struct sf_line *line, const struct sf_stuck_view *view)
 {
 	struct serve *s = ctx;
-	char text[SF_VIEW_LINE_MAX];
-	struct sf_json json;
+	struct json_line out;
 
 	line->seq = ++s->seq;
 	line->ids = &s->ids;
-	sf_json_init(&json, text, sizeof(text) - 1);
-	sf_fields_stuck(&json, view);
-	if (json.overflow)
-		return true;
-	text[json.len] = '\n';
-	sf_serve_sinks_add(&s->sinks, text, json.len + 1);
+	sf_fields_stuck(begin_line(&out), view);
+	send_line(s, &out);
 	return true;
 }
 
@@ -216,20 +226,15 @@ static void log_stuck(struct serve *s)
 
 static void log_stats(struct serve *s, const struct sf_loss_view *loss)
 {
-	char text[SF_VIEW_LINE_MAX];
 	struct sf_line line = {
 		.realtime_offset_ns = s->view->realtime_offset_ns,
 		.host = s->view->host,
 		.seq = ++s->seq,
 	};
-	struct sf_json json;
+	struct json_line out;
 
-	sf_json_init(&json, text, sizeof(text) - 1);
-	sf_fields_stats(&json, &line, loss);
-	if (json.overflow)
-		return;
-	text[json.len] = '\n';
-	sf_serve_sinks_add(&s->sinks, text, json.len + 1);
+	sf_fields_stats(begin_line(&out), &line, loss);
+	send_line(s, &out);
 }
 
 /* ---- SIGHUP, and what else comes by the clock ---- */
