@@ -17,6 +17,11 @@ import subprocess
 import sys
 import time
 
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)) + "/../net")
+sys.dont_write_bytecode = True
+
+from scene import wait_for  # pylint: disable=wrong-import-position
+
 CLONE_NEWNET = 0x40000000
 HOST = "127.0.0.1"
 PORT = 9001
@@ -41,14 +46,6 @@ def enter():
 
 def drop(hook, *match):
     run("nft", "add", "rule", "inet", "t", hook, *map(str, match), "drop")
-
-
-def wait_for(what, holds):
-    end = time.monotonic() + DEADLINE_S
-    while not holds():
-        if time.monotonic() > end:
-            sys.exit("waited for " + what)
-        time.sleep(0.05)
 
 
 def info(sock, at):
@@ -166,6 +163,7 @@ def main(synfin, name):
         twin = connect(listener)
         twin[0].send(b"x")
         twin[1].recv(1)
+    time.sleep(0.3)  # older than SHORT
     said = subprocess.run(
         [synfin, "stuck", "-o", "json", "--netns", str(os.stat("/proc/self/ns/net").st_ino),
          "--threshold", SHORT], capture_output=True, text=True, timeout=DEADLINE_S, check=False)
