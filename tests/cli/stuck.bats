@@ -312,31 +312,19 @@ pid_of() {
 	local ns=$prefix-r
 	ip netns add "$ns"
 	ip -n "$ns" link set lo up
-	ip netns exec "$ns" /usr/bin/python3 - "$SYNFIN" <<-'EOF'
-		import json, socket, subprocess, sys, time
-		listener = socket.create_server(("127.0.0.1", 0))
-		port = listener.getsockname()[1]
-		writer = socket.create_connection(("127.0.0.1", port))
-		reader = listener.accept()[0]
-		writer.setblocking(False)
-		def live(seconds, reads):
-		    end = time.monotonic() + seconds
-		    while time.monotonic() < end:
-		        try:
-		            writer.send(b"x" * 65536)
-		        except BlockingIOError:
-		            pass
-		        if reads:
-		            reader.recv(200)
-		        time.sleep(0.1)
+	PYTHONPATH=$here/../net ip netns exec "$ns" /usr/bin/python3 - "$SYNFIN" <<-'EOF'
+		import json, subprocess, sys
+		sys.dont_write_bytecode = True
+		from scene import SlowReader
+		slow = SlowReader()
 		def say(*how):
 		    run = subprocess.run(
 		        [sys.argv[1], "stuck", "-q", "-o", "json", *how, "--threshold",
-		         "unread=2s,zero_window=2s", "port", str(port)],
+		         "unread=2s,zero_window=2s", "port", str(slow.port)],
 		        stdout=subprocess.PIPE, check=False)
 		    lines = [json.loads(line) for line in run.stdout.splitlines()]
 		    return run.returncode, lines, {line["stuck_rule"] for line in lines}
-		live(6, True)
+		slow.live(6, 200)
 		status, lines, rules = say()
 		assert status == 0 and rules == {"reads_slowly", "peer_reads_slowly_local"}, lines
 		for line in lines:
@@ -348,7 +336,7 @@ pid_of() {
 		status, lines, rules = say("--no-bpf")
 		assert status == 3 and rules == {"not_reading", "peer_not_reading_local"}, lines
 		assert {line["stuck_confidence"] for line in lines} == {"medium"}, lines
-		live(16, False)
+		slow.live(16, 0)
 		status, lines, rules = say()
 		assert status == 3 and rules == {"not_reading", "peer_not_reading_local"}, lines
 		assert {line["stuck_confidence"] for line in lines} == {"high"}, lines

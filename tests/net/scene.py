@@ -5,6 +5,7 @@ scene collects. Standard library only, as it runs in the guests, too.
 """
 import json
 import os
+import socket
 import time
 
 DEADLINE_S = 60
@@ -109,3 +110,26 @@ class Scene:
         except TimeoutError as error:
             raise Missing(str(error)) from None
         return self.find(name, command, **fields)[-1]
+
+
+class SlowReader:
+    """A connection on loopback: one end sends what it can, the other reads little, or nothing."""
+
+    def __init__(self, port=0):
+        self.listener = socket.create_server(("127.0.0.1", port))
+        self.port = self.listener.getsockname()[1]
+        self.writer = socket.create_connection(("127.0.0.1", self.port))
+        self.reader, _ = self.listener.accept()
+        self.writer.setblocking(False)
+
+    def live(self, seconds, nr_bytes):
+        """So many bytes are read every tenth of a second."""
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            try:
+                self.writer.send(b"x" * 65536)
+            except BlockingIOError:
+                pass
+            if nr_bytes:
+                self.reader.recv(nr_bytes)
+            time.sleep(0.1)

@@ -311,6 +311,18 @@ def is_acked(scene, local, peer, seq):
     return scene.phantom.receive(local, peer, ACK).ack == seq
 
 
+def dial_phantom(scene, peer):
+    """A client that does not block, its address, and its SYN; the phantom's next number is 501."""
+    client = socket.socket()
+    client.setblocking(False)
+    client.connect_ex(peer)
+    local = client.getsockname()
+    syn = scene.phantom.receive(local, peer, SYN)
+    scene.phantom.send(peer, local, SYN | ACK, 500, syn.seq + 1)
+    scene.phantom.receive(local, peer, ACK)
+    return client, local, syn
+
+
 def phantom_syn(scene, peer, port, seq):
     scene.phantom.send(peer, (KERNEL, port), SYN, seq)
     return scene.phantom.receive((KERNEL, port), peer, SYN | ACK)
@@ -747,13 +759,7 @@ def both_ends(scene):
 def orphan_killed(scene):
     """Old data comes again for a socket closed first, which is then killed: there was no RST."""
     peer = (PHANTOM, 7042)
-    client = socket.socket()
-    client.setblocking(False)
-    client.connect_ex(peer)
-    local = client.getsockname()
-    syn = scene.phantom.receive(local, peer, SYN)
-    scene.phantom.send(peer, local, SYN | ACK, 500, syn.seq + 1)
-    scene.phantom.receive(local, peer, ACK)
+    client, local, syn = dial_phantom(scene, peer)
     scene.phantom.send(peer, local, PSH | ACK, 501, syn.seq + 1, b"ping")
     wait_for("the data", lambda: tcp_info(client, SEGS_IN) == 2)
     assert client.recv(4) == b"ping"
@@ -1007,13 +1013,7 @@ def refused_here(scene):
     peer, mark = (PHANTOM, 7030), 36  # SO_MARK
     nft("add table ip sf_out; add chain ip sf_out out { type filter hook output priority 0; }")
     nft("add rule ip sf_out out tcp dport 7030 meta mark 30 drop")
-    client = socket.socket()
-    client.setblocking(False)
-    client.connect_ex(peer)
-    local = client.getsockname()
-    syn = scene.phantom.receive(local, peer, SYN)
-    scene.phantom.send(peer, local, SYN | ACK, 500, syn.seq + 1)
-    scene.phantom.receive(local, peer, ACK)
+    client, local, syn = dial_phantom(scene, peer)
 
     client.send(b"once")
     client.setsockopt(socket.SOL_SOCKET, mark, 30)
@@ -1046,11 +1046,12 @@ def refused_here(scene):
     client.close()
 
 
-SCENES = (older, plain, queue, backlog, cookie, fast_open, by_hand, counted, half_open, half_open_reset,
-          half_open_refused, drops, flood, crossed, early_errors, denied_by_cgroup, icmp, interrupted, restarted, retry, repaired,
-          joined, both_ends, orphan_killed, no_timewait, fast_open_unused, fast_open_late, pair_in_use, deferred,
-          half_open_closed, dual_drop, fast_open_forgotten, fast_open_shut, fast_open_again,
-          late_accept, refused_here)
+SCENES = (older, plain, queue, backlog, cookie, fast_open, by_hand, counted, half_open,
+          half_open_reset, half_open_refused, drops, flood, crossed, early_errors,
+          denied_by_cgroup, icmp, interrupted, restarted, retry, repaired, joined,
+          both_ends, orphan_killed, no_timewait, fast_open_unused, fast_open_late,
+          pair_in_use, deferred, half_open_closed, dual_drop, fast_open_forgotten,
+          fast_open_shut, fast_open_again, late_accept, refused_here)
 
 
 def status_of(outdir):

@@ -94,8 +94,9 @@ else
 fi
 # A queue full of connections that their clients have reset: no walk meets them. And one who reads,
 # but slowly, and then no more.
-PYTHONHOME=/usr PYTHONPATH=/usr/lib/python.zip python3 - <<'EOF'
-import socket, struct, subprocess, time
+PYTHONHOME=/usr PYTHONPATH=/usr/lib/python.zip:/usr/lib python3 - <<'EOF'
+import socket, struct, subprocess
+from scene import SlowReader
 def look(name):
     with open("/tmp/" + name, "wb") as out:
         said = subprocess.run(["synfin", "stuck", "-q", "-o", "json", "--threshold",
@@ -107,21 +108,8 @@ for _ in range(2):
     probe = socket.create_connection(("127.0.0.1", 7005))
     probe.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     probe.close()
-listener = socket.create_server(("127.0.0.1", 7006))
-writer = socket.create_connection(("127.0.0.1", 7006))
-reader = listener.accept()[0]
-writer.setblocking(False)
-def live(seconds, reads):
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        try:
-            writer.send(b"x" * 65536)
-        except BlockingIOError:
-            pass
-        if reads:
-            reader.recv(100)
-        time.sleep(0.1)
-def look_until(name, reads, *rules):
+slow = SlowReader(7006)
+def look_until(name, nr_bytes, *rules):
     """A guest that stands still for a while may have missed the moment: the situation lasts."""
     for _ in range(6):
         look(name)
@@ -129,11 +117,11 @@ def look_until(name, reads, *rules):
             text = file.read()
         if all('"%s"' % rule in text for rule in rules):
             return
-        live(3, reads)
-live(12, True)
-look_until("slow", True, "accept_queue_full", "reads_slowly", "peer_reads_slowly_local")
-live(30, False)
-look_until("stopped", False, "not_reading", "peer_not_reading_local")
+        slow.live(3, nr_bytes)
+slow.live(12, 100)
+look_until("slow", 100, "accept_queue_full", "reads_slowly", "peer_reads_slowly_local")
+slow.live(30, 0)
+look_until("stopped", 0, "not_reading", "peer_not_reading_local")
 EOF
 json=/tmp/slow
 says 'a queue full of what was reset' accept_queue_full local_app 7005
