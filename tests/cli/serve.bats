@@ -366,14 +366,8 @@ assert seqs == list(range(1, len(seqs) + 1)), len(seqs)'
 }
 
 @test "SIGHUP takes a sink away that does not answer: the ring is read all the same" {
-	/usr/bin/python3 -c '
-import socket, time
-listener = socket.create_server(("127.0.0.1", 0), backlog=1)
-print(listener.getsockname()[1], "", flush=True)
-time.sleep(100)' >deaf 3>&- &
-	pids+=("$!")
-	wait_for_text deaf ' '
-	printf 'to = file:log\nto = syslog:tcp:127.0.0.1:%d\n' "$(cut -d ' ' -f 1 deaf)" >conf
+	deaf
+	printf 'to = file:log\nto = syslog:tcp:127.0.0.1:%d\n' "$deaf_port" >conf
 	serve --config conf
 	port=$(dial 2000)
 	wait_for_ends log "$port" 4000
@@ -637,15 +631,8 @@ action(type="omfile" file="'"$PWD"'/stored" template="t" asyncWriting="off" flus
 }
 
 @test "SIGTERM drains: a sink that does not answer holds it up for 5 s at most" {
-	# listens, and nobody accepts or reads
-	/usr/bin/python3 -c '
-import socket, time
-listener = socket.create_server(("127.0.0.1", 0), backlog=1)
-print(listener.getsockname()[1], "", flush=True)
-time.sleep(100)' >deaf 3>&- &
-	pids+=("$!")
-	wait_for_text deaf ' '
-	serve --to "syslog:tcp:127.0.0.1:$(cut -d ' ' -f 1 deaf)" --to file:log
+	deaf
+	serve --to "syslog:tcp:127.0.0.1:$deaf_port" --to file:log
 	port=$(dial 20)
 	wait_for_ends log "$port" 40
 	started=$SECONDS

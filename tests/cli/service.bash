@@ -88,3 +88,15 @@ half_closed() {
 		time.sleep(60)
 	EOF
 }
+
+# deaf: listens at $deaf_port, and nobody accepts or reads
+deaf() {
+	/usr/bin/python3 -c '
+import socket, time
+listener = socket.create_server(("127.0.0.1", 0), backlog=1)
+print(listener.getsockname()[1], "", flush=True)
+time.sleep(100)' >deaf 3>&- &
+	pids+=("$!")
+	wait_for_text deaf ' '
+	read -r deaf_port _ <deaf
+}
