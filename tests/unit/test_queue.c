@@ -121,6 +121,42 @@ static void test_model(void **state)
 	sf_queue_free(queue);
 }
 
+/* Of this process: anonymous memory that it has touched. */
+static size_t touched_kib(void)
+{
+	FILE *file = fopen("/proc/self/status", "re");
+	char line[256];
+	size_t kib = 0;
+
+	assert_non_null(file);
+	while (fgets(line, sizeof(line), file))
+		if (!strncmp(line, "RssAnon:", 8))
+			kib = strtoul(line + 8, NULL, 10);
+	fclose(file);
+	assert_true(kib > 0);
+	return kib;
+}
+
+/* Many times its size goes through one that is emptied each time: it takes no more memory. */
+static void test_memory(void **state)
+{
+	enum { SIZE = 64 << 20, LINE = 4000 };
+	struct sf_queue *queue = queue_of(SIZE);
+	static char line[LINE];
+	size_t before_kib;
+
+	(void)state;
+	memset(line, 'x', LINE - 1);
+	line[LINE - 1] = '\n';
+	before_kib = touched_kib();
+	for (int i = 0; i < 2 * SIZE / LINE; i++) {
+		sf_queue_add(queue, line, LINE);
+		assert_int_equal(strlen(take(queue, LINE)), LINE);
+	}
+	assert_in_range(touched_kib(), 0, before_kib + 1024);
+	sf_queue_free(queue);
+}
+
 static void *add_later(void *queue)
 {
 	const struct timespec ts = { .tv_nsec = 50 * 1000 * 1000 };
@@ -171,9 +207,8 @@ static void test_waiting(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_order),
-		cmocka_unit_test(test_full),
-		cmocka_unit_test(test_model),
+		cmocka_unit_test(test_order),	cmocka_unit_test(test_full),
+		cmocka_unit_test(test_model),	cmocka_unit_test(test_memory),
 		cmocka_unit_test(test_waiting),
 	};
 

@@ -61,10 +61,14 @@ static size_t find(const struct sf_queue *queue, char byte)
 	return at ? run + (size_t)(at - queue->bytes) : queue->len;
 }
 
+/*
+ * An empty one starts over: where lines are taken as they come, it stays in the
+ * few pages that it has, and does not go through, and keep, all there may be.
+ */
 static void skip(struct sf_queue *queue, size_t len)
 {
-	queue->first = (queue->first + len) % queue->size;
 	queue->len -= len;
+	queue->first = queue->len ? (queue->first + len) % queue->size : 0;
 }
 
 static void copy_in(struct sf_queue *queue, const char *from, size_t len)
