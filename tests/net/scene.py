@@ -62,6 +62,7 @@ class Scene:
         self.begin = {command: len(tracer.events()) for command, tracer in tracers.items()}
         self.problems = []
         self.lacking = []  # what may have been lost
+        self.at_end = []  # checks of what holds when all is told
         self.nr_checks = 0
 
     @property
@@ -82,6 +83,12 @@ class Scene:
         """What lacks is a problem."""
         self.problems += self.lacking
         self.lacking = []
+
+    def end(self):
+        """The tracers have ended: all is told."""
+        for check in self.at_end:
+            check()
+        self.settle()
 
     def is_(self, event, field, want):
         """want: a value, None for absent, or a function that judges it."""
@@ -110,6 +117,14 @@ class Scene:
         except TimeoutError as error:
             raise Missing(str(error)) from None
         return self.find(name, command, **fields)[-1]
+
+    def probed(self, name, fields, **wanted):
+        """An event with these fields, as wanted; without hooks on functions there is none, ever."""
+        if self.is_probing:
+            self.matches(self.wait(name, **fields), **wanted)
+        else:
+            self.at_end.append(lambda: self.check(not self.find(name, **fields),
+                                                  "told without a hook:", name, fields))
 
 
 class SlowReader:

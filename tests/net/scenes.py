@@ -18,10 +18,10 @@ import sys
 import time
 
 sys.dont_write_bytecode = True
-from phantom import ACK, FIN, PSH, RST, SYN, Phantom  # noqa: E402
+from phantom import ACK, FIN, PSH, RST, SYN, Phantom, family_of  # noqa: E402
 from scene import DEADLINE_S, Missing, Scene, Tracer, wait_for  # noqa: E402
 
-KERNEL, PHANTOM = Phantom.KERNEL, Phantom.ADDRESS
+KERNEL, PHANTOM, PHANTOM6 = Phantom.KERNEL, Phantom.ADDRESS, Phantom.ADDRESS6
 TRIES = 4
 
 
@@ -42,7 +42,7 @@ def netstat(counter):
 
 
 def listen(port, backlog=16, address=KERNEL):
-    server = socket.socket()
+    server = socket.socket(family_of(address))
     server.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     server.bind((address, port))
     server.listen(backlog)
@@ -123,9 +123,8 @@ def older(scene):
     scene.wait("tcp.established", network_local_port=old.PORT, network_peer_port=late[1])
     scene.phantom.send((PHANTOM, 41043), (KERNEL, old.PORT), SYN, 100)
     wait_for("the SYN to be dropped", lambda: netstat("ListenDrops") == before + 1)
-    if scene.is_probing:
-        event = scene.wait("tcp.listen_overflow", network_local_port=old.PORT)
-        scene.matches(event, role="listener", syns_dropped=1, **whose)
+    scene.probed("tcp.listen_overflow", {"network_local_port": old.PORT},
+                 role="listener", syns_dropped=1, **whose)
     old.close()
 
 
@@ -194,9 +193,8 @@ def backlog(scene):
     clients = [dial(port), dial(port)]
     scene.phantom.send((PHANTOM, 41037), (KERNEL, port), SYN, 100)
     wait_for("the SYN to be dropped", lambda: netstat("ListenDrops") > before)
-    if scene.is_probing:
-        event = scene.wait("tcp.listen_overflow", network_local_port=port)
-        scene.matches(event, listen_backlog=1, listen_backlog_asked=None, syns_dropped=1)
+    scene.probed("tcp.listen_overflow", {"network_local_port": port},
+                 listen_backlog=1, listen_backlog_asked=None, syns_dropped=1)
     for client in clients:
         client.close()
     server.close()
@@ -324,110 +322,119 @@ def dial_phantom(scene, peer):
 
 
 def phantom_syn(scene, peer, port, seq):
-    scene.phantom.send(peer, (KERNEL, port), SYN, seq)
-    return scene.phantom.receive((KERNEL, port), peer, SYN | ACK)
+    here = (scene.phantom.kernel_of(peer), port)
+    scene.phantom.send(peer, here, SYN, seq)
+    return scene.phantom.receive(here, peer, SYN | ACK)
 
 
-def half_open(scene):
+def half_open(scene, port=7006, peer=(PHANTOM, 41006)):
     """Nobody answers the SYN+ACK: it is repeated once, and the handshake expires."""
-    port, peer = 7006, (PHANTOM, 41006)
+    here = (scene.phantom.kernel_of(peer), port)
     sysctl("ipv4/tcp_synack_retries", 1)
-    server = listen(port)
+    server = listen(port, address=here[0])
     answer = phantom_syn(scene, peer, port, 5000)
-    scene.phantom.receive((KERNEL, port), peer, SYN | ACK)  # again
-    if not scene.is_probing:
-        # It is over when a late ACK is answered by a RST; synfin tells nothing of it.
-        wait_for("the handshake to expire", lambda: is_forgotten(scene, peer, port, answer))
-        scene.check(not scene.find("tcp.failed", network_local_port=port), "told without a hook")
-        server.close()
-        return
-    event = scene.wait("tcp.failed", network_local_port=port)
-    scene.matches(event, role="server", role_source="handshake", close_reason="timeout",
-                  error_type="etimedout", client_address=PHANTOM, client_port=peer[1],
-                  network_connection_state_previous="syn_received", synack_retransmits=1,
-                  process_pid=None, handshake_us=None, closed_by=None,
-                  wire_id="%08x%08x" % (5000, answer.seq),
-                  duration_us=lambda have: have is not None and 2_000_000 < have < 20_000_000)
-    event = scene.wait("tcp.listen_overflow", network_local_port=port)
-    scene.matches(event, role="listener", half_open_expired=1, syns_dropped=0, acks_dropped=0)
+    scene.phantom.receive(here, peer, SYN | ACK)  # again
+    if not scene.is_probing:  # it is over when a late ACK is answered by a RST
+        wait_for("the handshake to expire", lambda: is_forgotten(scene, peer, here, answer))
+    scene.probed("tcp.failed", {"network_local_port": port},
+                 role="server", role_source="handshake", close_reason="timeout",
+                 error_type="etimedout", client_address=peer[0], client_port=peer[1],
+                 network_connection_state_previous="syn_received", synack_retransmits=1,
+                 process_pid=None, handshake_us=None, closed_by=None,
+                 wire_id="%08x%08x" % (5000, answer.seq),
+                 duration_us=lambda have: have is not None and 2_000_000 < have < 20_000_000)
+    scene.probed("tcp.listen_overflow", {"network_local_port": port},
+                 role="listener", half_open_expired=1, syns_dropped=0, acks_dropped=0)
     server.close()
 
 
-def is_forgotten(scene, peer, port, answer):
-    scene.phantom.send(peer, (KERNEL, port), ACK, 4000, answer.seq + 9)
+def half_open_ipv6(scene):
+    """The same over IPv6, whose SYN, SYN+ACK and last ACK are functions of their own."""
+    half_open(scene, 7050, (PHANTOM6, 41050))
+
+
+def is_forgotten(scene, peer, here, answer):
+    scene.phantom.send(peer, here, ACK, 4000, answer.seq + 9)
     try:
-        scene.phantom.receive((KERNEL, port), peer, RST, deadline_s=0.2)
-        with open("/proc/net/tcp", encoding="ascii") as file:
-            return not [line for line in file if " 03 " in line and ":%04X" % port in line]
+        scene.phantom.receive(here, peer, RST, deadline_s=0.2)
+        return nr_half_open(here[1]) == 0
     except TimeoutError:
         return False
 
 
-def half_open_reset(scene):
+def half_open_reset(scene, port=7007, peer=(PHANTOM, 41007)):
     """A RST comes instead of the ACK."""
-    port, peer = 7007, (PHANTOM, 41007)
-    server = listen(port)
+    here = (scene.phantom.kernel_of(peer), port)
+    server = listen(port, address=here[0])
     phantom_syn(scene, peer, port, 7000)
-    scene.phantom.send(peer, (KERNEL, port), RST, 7001)
-    if scene.is_probing:
-        event = scene.wait("tcp.failed", network_local_port=port)
-        scene.matches(event, role="server", close_reason="reset", rst_sender="peer",
-                      rst_state="syn_received", client_port=peer[1], error_type=None)
+    scene.phantom.send(peer, here, RST, 7001)
+    scene.probed("tcp.failed", {"network_local_port": port},
+                 role="server", close_reason="reset", rst_sender="peer",
+                 rst_state="syn_received", client_port=peer[1], error_type=None)
     server.close()
 
 
-def half_open_refused(scene):
+def half_open_reset_ipv6(scene):
+    half_open_reset(scene, 7051, (PHANTOM6, 41051))
+
+
+def half_open_refused(scene, port=7040, address=PHANTOM):
     """A full accept queue that refuses, and a bad SYN: the RST that ends the handshake is ours."""
-    port, late, bad = 7040, (PHANTOM, 41040), (PHANTOM, 41140)
+    late, bad = (address, 41040), (address, 41140)
+    here = (scene.phantom.kernel_of(late), port)
     sysctl("ipv4/tcp_synack_retries", 5)
-    server = listen(port, backlog=1)
+    server = listen(port, backlog=1, address=here[0])
     answer = phantom_syn(scene, late, port, 100)
     phantom_syn(scene, bad, port, 200)
-    clients = [dial(port), dial(port)]  # a backlog of 1 admits 2
+    clients = [dial(port, here[0]), dial(port, here[0])]  # a backlog of 1 admits 2
     sysctl("ipv4/tcp_abort_on_overflow", 1)
     try:
-        scene.phantom.send(late, (KERNEL, port), ACK, 101, answer.seq + 1)
-        scene.phantom.receive((KERNEL, port), late, RST)
+        scene.phantom.send(late, here, ACK, 101, answer.seq + 1)
+        scene.phantom.receive(here, late, RST)
     finally:
         sysctl("ipv4/tcp_abort_on_overflow", 0)
-    scene.phantom.send(bad, (KERNEL, port), SYN, 210)
-    scene.phantom.receive((KERNEL, port), bad, RST | ACK)
-    for peer in (late, bad) if scene.is_probing else ():
-        event = scene.wait("tcp.failed", network_local_port=port, network_peer_port=peer[1])
-        scene.matches(event, role="server", close_reason="reset", rst_sender="local",
-                      rst_by="kernel", rst_state="syn_received", error_type=None)
+    scene.phantom.send(bad, here, SYN, 210)
+    scene.phantom.receive(here, bad, RST | ACK)
+    for peer in late, bad:
+        scene.probed("tcp.failed", {"network_local_port": port, "network_peer_port": peer[1]},
+                     role="server", close_reason="reset", rst_sender="local",
+                     rst_by="kernel", rst_state="syn_received", error_type=None)
     for client in clients:
         client.close()
     server.close()
 
 
-def drops(scene):
+def half_open_refused_ipv6(scene):
+    half_open_refused(scene, 7052, PHANTOM6)
+
+
+def drops(scene, port=7008, address=PHANTOM):
     """A full accept queue, the two places apart: a SYN is dropped, a last ACK is dropped."""
-    port, late = 7008, (PHANTOM, 41008)
+    late = (address, 41008)
+    here = (scene.phantom.kernel_of(late), port)
     before = netstat("ListenDrops")
     sysctl("ipv4/tcp_syncookies", 0)
     sysctl("ipv4/tcp_synack_retries", 5)
-    server = listen(port, backlog=1)
+    server = listen(port, backlog=1, address=here[0])
     answer = phantom_syn(scene, late, port, 100)
-    clients = [dial(port), dial(port)]  # a backlog of 1 admits 2
-    scene.phantom.send(late, (KERNEL, port), ACK, 101, answer.seq + 1)
+    clients = [dial(port, here[0]), dial(port, here[0])]  # a backlog of 1 admits 2
+    scene.phantom.send(late, here, ACK, 101, answer.seq + 1)
     wait_for("the ACK to be dropped", lambda: netstat("ListenDrops") == before + 1)
     for number in range(3):
-        scene.phantom.send((PHANTOM, 41100 + number), (KERNEL, port), SYN, 100)
+        scene.phantom.send((address, 41100 + number), here, SYN, 100)
     wait_for("the SYNs to be dropped", lambda: netstat("ListenDrops") == before + 4)
+    scene.probed("tcp.listen_overflow", {"network_local_port": port})
     if scene.is_probing:
-        scene.expected_drops = (port, 3, 1)
-    else:
-        scene.check(not scene.find("tcp.listen_overflow", network_local_port=port),
-                    "told without a hook")
+        scene.at_end.append(lambda: drops_told(scene, port, 3, 1))
     scene.keep = (server, clients)
 
 
-def drops_judged(scene):
+def drops_ipv6(scene):
+    drops(scene, 7053, PHANTOM6)
+
+
+def drops_told(scene, port, syns, acks):
     """At the end all drops have been told, also those of the last second."""
-    if not scene.is_probing:
-        return
-    port, syns, acks = scene.expected_drops
     event = scene.find("tcp.listen_overflow", network_local_port=port)[-1]
     scene.matches(event, acks_dropped=acks, listen_backlog=1, accept_queue=2, syns_dropped=syns)
 
@@ -445,11 +452,13 @@ def flood(scene):
     dropped = netstat("ListenDrops") - before
     scene.check(0 < dropped < number, "dropped", dropped)
     wait_for("the handshakes to expire", lambda: nr_half_open(port) == 0)
+    scene.probed("tcp.failed", {"network_local_port": port})
     if scene.is_probing:
         told = len(scene.find("tcp.failed", network_local_port=port))
         # 50 a second on each processor, for as long as they took to expire
-        scene.check(0 < told <= 1500, "told one by one:", told)
+        scene.check(told <= 1500, "told one by one:", told)
     server.close()
+    scene.probed("tcp.listen_overflow", {"network_local_port": port})
     if scene.is_probing:
         # what was not told yet is told when the listener closes
         wait_for("all to be told", lambda: flood_told(scene, port) == number)
@@ -463,8 +472,12 @@ def flood_told(scene, port):
 
 
 def nr_half_open(port):
-    with open("/proc/net/tcp", encoding="ascii") as file:
-        return sum(1 for line in file if re.search(r":%04X [0-9A-F]+:[0-9A-F]+ 03 " % port, line))
+    nr = 0
+    for path in "/proc/net/tcp", "/proc/net/tcp6":
+        with open(path, encoding="ascii") as file:
+            nr += sum(1 for line in file
+                      if re.search(r":%04X [0-9A-F]+:[0-9A-F]+ 03 " % port, line))
+    return nr
 
 
 def crossed(scene):
@@ -894,9 +907,8 @@ def half_open_closed(scene):
     server = listen(port)
     phantom_syn(scene, peer, port, 3000)
     server.close()
-    if scene.is_probing:
-        event = scene.wait("tcp.failed", network_local_port=port)
-        scene.matches(event, role="server", close_reason="abort", error_type=None)
+    scene.probed("tcp.failed", {"network_local_port": port},
+                 role="server", close_reason="abort", error_type=None)
 
 
 def dual_drop(scene):
@@ -909,9 +921,8 @@ def dual_drop(scene):
     clients = [dial(port), dial(port)]
     scene.phantom.send(late, (KERNEL, port), ACK, 101, answer.seq + 1)
     wait_for("the ACK to be dropped", lambda: netstat("ListenDrops") == before + 1)
-    if scene.is_probing:
-        event = scene.wait("tcp.listen_overflow", network_local_port=port)
-        scene.matches(event, acks_dropped=1, syns_dropped=0)
+    scene.probed("tcp.listen_overflow", {"network_local_port": port},
+                 acks_dropped=1, syns_dropped=0)
     for client in clients:
         client.close()
     server.close()
@@ -956,9 +967,7 @@ def fast_open_again(scene):
         assert end.recv(16) == b"ping" and end.recv(16) == b""
         end.close()
     server.close()
-    if scene.is_probing:
-        event = scene.wait("tcp.time_wait_end", network_local_port=local[1])
-        scene.matches(event, time_wait_end="reused")
+    scene.probed("tcp.time_wait_end", {"network_local_port": local[1]}, time_wait_end="reused")
 
 
 def dial_fast(server, local, is_again):
@@ -1047,7 +1056,8 @@ def refused_here(scene):
 
 
 SCENES = (older, plain, queue, backlog, cookie, fast_open, by_hand, counted, half_open,
-          half_open_reset, half_open_refused, drops, flood, crossed, early_errors,
+          half_open_ipv6, half_open_reset, half_open_reset_ipv6, half_open_refused,
+          half_open_refused_ipv6, drops, drops_ipv6, flood, crossed, early_errors,
           denied_by_cgroup, icmp, interrupted, restarted, retry, repaired, joined,
           both_ends, orphan_killed, no_timewait, fast_open_unused, fast_open_late,
           pair_in_use, deferred, half_open_closed, dual_drop, fast_open_forgotten,
@@ -1116,8 +1126,7 @@ def main(argv):
         pass
     wait_for("synfin to end", lambda: {"exit.trace", "exit.conns"} <= set(status_of(outdir)), 600)
     for scene in scenes:
-        if scene.name == "drops":
-            play(drops_judged, scene).settle()
+        play(Scene.end, scene)
     for number, scene in enumerate(scenes, 1):
         nr_failed += bool(scene.problems)
         print("%s %d - scene %s (%d checks)" % ("not ok" if scene.problems else "ok", number,
