@@ -87,6 +87,7 @@ pid_of() {
 @test "a SYN whose route says unreachable: undetermined" { judge 8029; }
 @test "data that a router calls unreachable: undetermined" { judge 8030; }
 @test "small data is acknowledged, large is not: undetermined" { judge 8201; }
+@test "data is not acknowledged while ACKs come: the network" { judge 8217; }
 @test "a SYN that is answered by no SYN+ACK" { judge 8202; }
 @test "a handshake that waits for data is a notice" { judge 8203; }
 @test "a handshake whose last ACK finds a full queue" { judge 8204; }

@@ -73,6 +73,7 @@ class Ghost(Phantom):
     def __init__(self):
         super().__init__()
         self.keep, self.readers, self.next_tick = [], {}, 0
+        self.window = 60000
         ip("link", "set", "sfk", "gso_max_segs", "1")  # what is lost is one segment
         self.next_port = 50000
 
@@ -139,6 +140,10 @@ class Ghost(Phantom):
         time.sleep(0.2)
         sock.send(b"x" * 20000)
         waits.append((sock, 2, 3))
+        # Nothing of it is, while ACKs of what came before go on to come.
+        sock, *self.updated = self.connect(8217)
+        sock.send(b"x" * 5000)
+        waits.append((sock, 2, 3))
         # The window is shut from the beginning: probes are not answered, and are.
         for port in 8206, 8207:
             sock, local, remote, seq = self.connect(port, window=0)
@@ -179,9 +184,12 @@ class Ghost(Phantom):
         return limited > busy * 0.6
 
     def tick(self):
-        """The readers' turn, every 50 ms."""
+        """The turn, every 50 ms, of the readers and of one that only says how much room it has."""
         if time.monotonic() >= self.next_tick:
             self.next_tick = time.monotonic() + 0.05
+            local, remote, seq = self.updated
+            self.window ^= 1
+            self.send(remote, local, ACK, seq=1001, ack=seq, window=self.window)
             for reader in self.readers.values():
                 reader.tick(self)
 

@@ -74,6 +74,7 @@ EXPECTED = {
     8214: [(D, "send_buffer_limited", "config", "ghost", "")],
     8215: [],
     8216: [(D, "loss_limited", "network", "ghost", "")],
+    8217: [(D, "unacked_large", "network", "ghost", "")],
     8031: [(B, "not_accepted", "local_app", "", "")] * 12,
     8032: [("listener", "accept_queue_full", "local_app", "server", ""),
            (A, "syn_sent_lost_here", "undetermined", "client", "holder")],
