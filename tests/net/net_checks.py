@@ -435,7 +435,10 @@ def conns_checks(ctx, conns):
         by_run[end.run].append((end, got))
     for run, ends in ctx.truth.runs.items():
         ours = by_run[run]
-        yield check_recall(run, ends, ours, [end for end in missing if end.run == run])
+        recall = check_recall(run, ends, ours, [end for end in missing if end.run == run])
+        yield recall
+        if not ours and recall.lacking:
+            continue  # nothing is left to be looked at
         for function in RUN_CHECKS:
             if function is not check_bytes or any(has_numbers(end) for end in ends):
                 yield function(ctx, run, ours)

@@ -57,6 +57,15 @@ def drop(where, port, event="tcp.close", role="client"):
     return spoil
 
 
+def drop_all(where, port, event=None):
+    """Of a port, all lines, or those of one event."""
+    def spoil(stage):
+        lines = getattr(stage, where)
+        lines[:] = [line for line in lines if line.get("server_port") != port or
+                    line["event_name"] != (event or line["event_name"])]
+    return spoil
+
+
 def double(where, port, event="tcp.close", role="client", **change):
     def spoil(stage):
         lines = getattr(stage, where)
@@ -295,6 +304,9 @@ FAULTS = [
     ("an accept at another time", "lo: trace: time",
      trace(7001, shift_time(1), "tcp.accept", "server")),
     ("a reset at another time", "reset: trace: time", trace(7107, shift_time(1), "tcp.reset")),
+    ("no line of a connect()", "timeout: trace: what is known",
+     drop("trace", 7501, "tcp.connect")),
+    ("a run that is not told", "timeout: recall", drop_all("conns", 7501)),
     ("no port at connect", "lo: trace: what is known", trace(7001, no_early_port, "tcp.connect")),
     ("no pid at accept", "lo: trace: what is known",
      trace(7001, {"process_pid": None}, "tcp.accept", "server")),
@@ -376,6 +388,8 @@ PARDONED = [
     ("an end without its handshake with one event lost",
      lose(1, both_tracers(7001, {"handshake_us": None}, role="server"))),
     ("a missing end with one event lost", lose(1, drop("conns", 7001))),
+    ("a run whose first steps are all lost", lose(99, drop_all("trace", 7501, "tcp.connect"))),
+    ("a run of which all is lost", lose(99, drop_all("conns", 7501), drop_all("trace", 7501))),
     ("a lost line that is said to be lost", lose_storm_line),
     ("the listener's process for a connection nobody accepted",
      both_tracers(7113, lambda line: line.update(process_pid=line["closer_process_pid"]),

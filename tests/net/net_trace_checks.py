@@ -111,6 +111,9 @@ def is_early_accept(record, life):
 def check_known(ctx, run, pairs):
     check = Check("%s: trace: what is known at each step" % run)
     for end, life in pairs:
+        for event, (least, _) in expected_counts(ctx, end).items():
+            if least and event in KNOWN_AT and not life.by_event[event]:
+                check.lacks(end, "no", event, "to look at:", life)
         for event, fields in KNOWN_AT.items():
             for record in life.by_event[event]:
                 if end.outcome == "no_port" and event == "tcp.connect":
@@ -187,6 +190,8 @@ def trace_checks(ctx, trace):
             if end.run == run:
                 check.lacks(end, "missing:", end)
         yield check
+        if not ours and check.lacking:
+            continue  # nothing is left to be looked at
         yield check_counts(ctx, run, ours)
         yield check_times(ctx, run, ours)
         yield check_known(ctx, run, ours)
