@@ -24,7 +24,7 @@ for tier; do
 		python3 /usr/lib/wire.py /usr/bin/synfin "$tier" 1000 >"/out/$tier/wire.tap" 2>&1
 	fi
 done
-# It lasts a minute, most of which the next two take.
+# It lasts a minute, most of which what is next takes.
 python3 /usr/lib/time_wait.py /usr/bin/synfin full >/out/time_wait 2>&1 &
 at doctor
 {
@@ -41,6 +41,8 @@ at doctor
 } >/out/doctor
 at stuck
 bash /usr/bin/stuck.sh >/out/stuck 2>&1
+at hotplug
+python3 /usr/lib/hotplug.py /usr/bin/synfin full >/out/hotplug 2>&1
 at 'the end of TIME_WAIT'
 wait
 at end
