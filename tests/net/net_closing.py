@@ -61,6 +61,9 @@ ORPHAN = {"closed_by": "local", "close_call": "close", "orphan": True}
 DATA_FOR_WAITING = orphan("reset", rst_reason="tcp_timewait_socket", time_wait_end="reset",
                           **WAITING)
 DATA_FOR_SOCKET = orphan("reset", rst_reason="tcp_abort_on_data", **WAITING)
+# One that was locked when its FIN was acknowledged: tcp_reset() ends it, as a RST of the peer's
+# would, and it is gone when ours leaves. Who sent one is open.
+DATA_FOR_LOCKED = {"close_reason": "reset", "error_type": "econnreset", **ORPHAN}
 HALF_OPEN = ("fin_wait_1", "fin_wait_2")
 CLIENT_FIRST = fin("local", "close"), fin("peer", "close")
 
@@ -94,10 +97,12 @@ WAYS = {
                                    time_wait_end="reset"),
                             struck("fin_wait_2", "econnreset", **ORPHAN)),
                      cut("linger", "tcp_state", "close_wait", closed_by="peer")),
-    "data_for_orphan": (Either("rst_reason", DATA_FOR_WAITING, DATA_FOR_SOCKET),
+    "data_for_orphan": (Either("error_type", Either("rst_reason", DATA_FOR_WAITING,
+                                                    DATA_FOR_SOCKET), DATA_FOR_LOCKED),
                         struck("close_wait", "epipe")),
     # its FIN may have been acknowledged before the data came
-    "data_with_ack": (Either("rst_reason", DATA_FOR_SOCKET, DATA_FOR_WAITING),
+    "data_with_ack": (Either("error_type", Either("rst_reason", DATA_FOR_SOCKET,
+                                                  DATA_FOR_WAITING), DATA_FOR_LOCKED),
                       struck("close_wait", "epipe")),
     "no_linger2": ({"close_reason": "reset", "rst_reason": "tcp_abort_on_linger", **ORPHAN,
                     **WAITING}, struck("close_wait", "epipe")),
@@ -175,9 +180,9 @@ class Judge:
         """The outcome of several that got tells of."""
         if not isinstance(want, Either):
             return want
-        return next((outcome for outcome in want.outcomes
-                     if got.get(want.field) in self.allowed(outcome.get(want.field))),
-                    want.outcomes[0])
+        of_that = (outcome for outcome in want.outcomes
+                   if got.get(want.field) in self.allowed(outcome.get(want.field)))
+        return self.chosen(next(of_that, want.outcomes[0]), got)
 
     def facts(self, line, got, check):
         want = WAYS[line["variant"]][line["role"] == "server"]

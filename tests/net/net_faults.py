@@ -394,6 +394,10 @@ PARDONED = [
     ("the listener's process for a connection nobody accepted",
      both_tracers(7113, lambda line: line.update(process_pid=line["closer_process_pid"]),
                   role="server")),
+    ("data for an orphan whose user had it locked, whose RST nobody knows",
+     closing("data_for_orphan", "client", dict.fromkeys(
+         ("rst_sender", "rst_by", "rst_state", "rst_reason", "time_wait_end"),
+         None) | {"error_type": "econnreset"})),
     ("one U+FFFD per byte", conns(7099, {"process_executable_name": "\ufffd\ufffd(\u20ac"},
                                   nth=4)),
 ]
