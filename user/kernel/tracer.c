@@ -131,6 +131,8 @@ static int open_object(struct sf_tracer *tracer, const struct sf_caps *caps,
 	if (!r)
 		r = bpf_map__set_max_entries(tracer->skel->maps.stories, opts->max_stories);
 	if (!r)
+		r = bpf_map__set_max_entries(tracer->skel->maps.requests, opts->max_stories);
+	if (!r)
 		r = bpf_map__set_max_entries(tracer->skel->maps.listen_places, opts->max_stories);
 	if (!r)
 		r = bpf_map__set_max_entries(tracer->skel->maps.waits, max_waits(tracer, opts));
