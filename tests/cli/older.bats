@@ -119,6 +119,46 @@ lines_of() { # EVENT PORT: the lines of the end with this port
 	grep -q '"events_lost":0' "$BATS_TEST_TMPDIR/out"
 }
 
+@test "a namespace that only a thread is in: what is older is found, and told as such" {
+	mkfifo "$BATS_TEST_TMPDIR/go"
+	python3 - >"$BATS_TEST_TMPDIR/port" 3>&- <<-EOF &
+		import ctypes, os, socket, threading
+		def run():
+		    assert not ctypes.CDLL(None).unshare(0x40000000) # CLONE_NEWNET
+		    os.system("ip link set lo up")
+		    listener = socket.create_server(("127.0.0.1", 7073))
+		    near = socket.create_connection(("127.0.0.1", 7073))
+		    far = listener.accept()[0]
+		    print(near.getsockname()[1], flush=True)
+		    open("$BATS_TEST_TMPDIR/go").read()
+		    near.close()
+		    far.close()
+		thread = threading.Thread(target=run)
+		thread.start()
+		thread.join()
+	EOF
+	holder=$!
+	wait_for_text "$BATS_TEST_TMPDIR/port" '^[0-9]'
+	synfin listeners port 7073
+	grep -qE "127.0.0.1:7073 .* $holder/python3" <<<"$out"
+	"$SYNFIN" conns -o json port 7073 >"$BATS_TEST_TMPDIR/out" 2>"$BATS_TEST_TMPDIR/err" \
+		</dev/null 3>&- &
+	pid=$!
+	wait_for_text "$BATS_TEST_TMPDIR/err" '^synfin: tracing'
+	: >"$BATS_TEST_TMPDIR/go"
+	wait "$holder"
+	local port
+	port=$(cat "$BATS_TEST_TMPDIR/port")
+	wait_for_text "$BATS_TEST_TMPDIR/out" "tcp.close.*\"network_local_port\":7073,"
+	kill -TERM "$pid"
+	wait "$pid"
+	pid=
+	lines_of tcp.close "$port" | grep -F '"preexisting":true' | grep -F "\"process_pid\":$holder,"
+	holder=
+	absent begin_unknown "$BATS_TEST_TMPDIR/out"
+	grep -q '"events_lost":0' "$BATS_TEST_TMPDIR/out"
+}
+
 @test "a connection that was open before tells whose it is: also to a filter, also when it is reset" {
 	local filter shown pid_1 port_1 pid_2 port_2 server pids=()
 	cd "$BATS_TEST_TMPDIR"

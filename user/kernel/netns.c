@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * A namespace is known by its inode number. It is reached through a process
+ * A namespace is known by its inode number. It is reached through a thread
  * that is in it or through a mount of it; one that only an open descriptor
  * keeps alive cannot be found.
  */
@@ -107,6 +107,32 @@ static bool lacks_processes(void)
 	return stat("/proc/1", &st);
 }
 
+/* A thread may be in another one than its process: setns(2), unshare(2). */
+static int visit_threads(struct walk *walk, const char *pid)
+{
+	struct dirent *entry;
+	char path[96];
+	struct stat st;
+	DIR *dir;
+	int r = 0;
+
+	snprintf(path, sizeof(path), "/proc/%.20s/task", pid);
+	/* Links: two, and one per thread (fs/proc/base.c proc_task_getattr(), v5.10 to v6.18). */
+	if (stat(path, &st) || st.st_nlink <= 3)
+		return 0;
+	dir = opendir(path);
+	if (!dir)
+		return sf_is_shortage(-errno) ? -errno : 0;
+	while (!r && (entry = readdir(dir))) {
+		if (!is_number(entry->d_name))
+			continue;
+		snprintf(path, sizeof(path), "/proc/%.20s/task/%.20s/ns/net", pid, entry->d_name);
+		r = visit(walk, path);
+	}
+	closedir(dir);
+	return r;
+}
+
 static int visit_processes(struct walk *walk)
 {
 	struct dirent *entry;
@@ -122,6 +148,8 @@ static int visit_processes(struct walk *walk)
 			continue;
 		snprintf(path, sizeof(path), "/proc/%.20s/ns/net", entry->d_name);
 		r = visit(walk, path);
+		if (!r)
+			r = visit_threads(walk, entry->d_name);
 	}
 	closedir(dir);
 	return r;

@@ -11,7 +11,7 @@
 typedef int (*sf_netns_fn)(void *ctx);
 
 /*
- * Calls fn once in each network namespace that a process is in or that is
+ * Calls fn once in each network namespace that a thread is in or that is
  * mounted (ip netns, containers), beginning with the caller's own. The calling
  * thread enters them by setns(2) and is back in its own afterwards.
  * *ret_nr_missed: namespaces that exist and could not be entered (that takes
