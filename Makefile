@@ -382,7 +382,12 @@ CONFIGURED := \
 	$(call put,synfin.conf,$(SYSCONFDIR)/synfin) \
 	$(call put,synfin.logrotate,$(SYSCONFDIR)/logrotate.d,synfin)
 
+# A unit's ExecStart and make's own lists end a path at a blank.
+whole_paths = $(foreach name,PREFIX SYSCONFDIR,$(if $(word 2,$($(name))),$(error \
+	$(name) is '$($(name))': give a path without blanks)))
+
 install: all
+	$(whole_paths)
 	$(call say,INSTALL,$(DESTDIR)$(PREFIX))
 	$(Q)$(INSTALL) -D -m 755 $(O)/synfin '$(DESTDIR)$(PREFIX)/sbin/synfin'
 	$(Q)for pair in $(INSTALLED); do \
@@ -397,6 +402,7 @@ install: all
 			"$$unit"
 
 uninstall:
+	$(whole_paths)
 	$(call say,REMOVE,$(DESTDIR)$(PREFIX))
 	$(Q)rm -f '$(DESTDIR)$(PREFIX)/sbin/synfin'
 	$(Q)for pair in $(INSTALLED); do rm -f "$(DESTDIR)$${pair#*=}"; done

@@ -327,6 +327,22 @@ build() {
 	[ ! -e "$BATS_TEST_TMPDIR/more/etc" ]
 }
 
+@test "make install and uninstall: a blank in a path is refused, one in DESTDIR is none of theirs" {
+	local to="$BATS_TEST_TMPDIR/to us" what
+	cp -rn "${real:?}"/user/dist/. user/dist/
+	for what in install uninstall; do
+		! make "$what" DESTDIR="$to" PREFIX='/opt/a b' >"$BATS_TEST_TMPDIR/log" 2>&1 || return 1
+		grep -qF "PREFIX is '/opt/a b': give a path without blanks" "$BATS_TEST_TMPDIR/log"
+	done
+	! make install DESTDIR="$to" SYSCONFDIR='/e f' >"$BATS_TEST_TMPDIR/log" 2>&1 || return 1
+	grep -qF "SYSCONFDIR is '/e f': give" "$BATS_TEST_TMPDIR/log"
+	[ ! -e "$to" ]
+	build install DESTDIR="$to"
+	[ -x "$to/usr/local/sbin/synfin" ]
+	build uninstall DESTDIR="$to"
+	[ -z "$(find "$to" -type f)" ]
+}
+
 @test "make install and uninstall: configuration that was edited stays as it is" {
 	local to=$BATS_TEST_TMPDIR/to
 	cp -rn "${real:?}"/user/dist/. user/dist/
