@@ -162,6 +162,13 @@ def lose(lost, *spoils):
     return spoil
 
 
+def seen_late(line):
+    """The step to its end was skipped: it is told of when its socket goes."""
+    shift_time(1)(line)
+    line["begin_unknown"] = True
+    line.pop("duration_us")
+
+
 def no_early_port(line):
     for name in ("network_local_port", "client_port", "network_community_id"):
         del line[name]
@@ -301,6 +308,8 @@ FAULTS = [
          l for l in stage.trace
          if l["connection_id"] != find(stage.trace, 7001)["connection_id"]])),
     ("a SYN at another time", "lo: trace: time", trace(7001, shift_time(1), "tcp.connect")),
+    ("an end that is told late, and nothing said to be lost", "refused: life",
+     conns(7507, seen_late, "tcp.failed")),
     ("an accept at another time", "lo: trace: time",
      trace(7001, shift_time(1), "tcp.accept", "server")),
     ("a reset at another time", "reset: trace: time", trace(7107, shift_time(1), "tcp.reset")),
@@ -398,6 +407,8 @@ PARDONED = [
      closing("data_for_orphan", "client", dict.fromkeys(
          ("rst_sender", "rst_by", "rst_state", "rst_reason", "time_wait_end"),
          None) | {"error_type": "econnreset"})),
+    ("an end whose step was skipped, told when its socket went",
+     lose(1, conns(7507, seen_late, "tcp.failed"), trace(7507, seen_late, "tcp.failed"))),
     ("one U+FFFD per byte", conns(7099, {"process_executable_name": "\ufffd\ufffd(\u20ac"},
                                   nth=4)),
 ]

@@ -6,7 +6,8 @@ late, that says something false of its connection.
 """
 from collections import defaultdict
 
-from net_checks import Check, community_id, is_stand_in, may_lack_reason, owner_problem
+from net_checks import (Check, check_time, community_id, is_stand_in, may_lack_reason,
+                        owner_problem)
 from net_output import lives, match
 
 ONCE, AT_MOST_ONCE, NEVER = (1, 1), (0, 1), (0, 0)
@@ -91,13 +92,11 @@ def check_counts(ctx, run, pairs):
 
 def check_times(ctx, run, pairs):
     check = Check("%s: trace: time of each step" % run)
-    slack = ctx.truth.clock.slack_ns
     for end, life in pairs:
         for record in life.records:
             span = bounds(end, record.event)
             if span:
-                check.that(span[0] - slack <= record.at <= span[1] + slack, record.event,
-                           "between boot time %d and %d, not at %d:" % (*span, record.at), record)
+                check_time(ctx, check, end, record, span)
     return check
 
 
