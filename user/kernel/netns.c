@@ -66,7 +66,7 @@ static int visit(struct walk *walk, const char *path)
 		 * which even root may be kept from, is taken to be in the first one.
 		 */
 		walk->is_hidden |= (errno == EACCES || errno == EPERM) &&
-				   strcmp(path, "/proc/1/ns/net") != 0;
+				   strncmp(path, "/proc/1/", 8) != 0;
 		return 0;
 	}
 	r = note(walk, st.st_ino);
@@ -118,7 +118,7 @@ static int visit_threads(struct walk *walk, const char *pid)
 
 	snprintf(path, sizeof(path), "/proc/%.20s/task", pid);
 	/* Links: two, and one per thread (fs/proc/base.c proc_task_getattr(), v5.10 to v6.18). */
-	if (stat(path, &st) || st.st_nlink <= 3)
+	if (stat(path, &st) || st.st_nlink == 3)
 		return 0;
 	dir = opendir(path);
 	if (!dir)
