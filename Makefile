@@ -383,7 +383,7 @@ CONFIGURED := \
 	$(call put,synfin.logrotate,$(SYSCONFDIR)/logrotate.d,synfin)
 
 # A unit's ExecStart and make's own lists end a path at a blank.
-whole_paths = $(foreach name,PREFIX SYSCONFDIR,$(if $(word 2,$($(name))),$(error \
+whole_paths = $(foreach name,PREFIX SYSCONFDIR,$(if $(word 2,x$($(name))x),$(error \
 	$(name) is '$($(name))': give a path without blanks)))
 
 install: all
