@@ -86,9 +86,11 @@ class Scene:
 
     def end(self):
         """The tracers have ended: all is told."""
-        for check in self.at_end:
-            check()
-        self.settle()
+        try:
+            for check in self.at_end:
+                check()
+        finally:
+            self.settle()
 
     def is_(self, event, field, want):
         """want: a value, None for absent, or a function that judges it."""
