@@ -87,18 +87,46 @@ static __always_inline void settle_fins(struct sf_story *st, struct sock *sk, st
 		on_fin_received(st, tp, old, now_ns, typed);
 }
 
-static __always_inline struct sf_wait *wait_get(const void *tw)
+static __always_inline void wait_delete(const void *tw)
+{
+	__u64 key = (__u64)tw;
+
+	bpf_map_delete_elem(&waits, &key);
+}
+
+/*
+ * Another one is at its address: the kernel skipped the hooks of its end. An orphan's connection is
+ * told now, and neither when nor why it ended.
+ */
+static __noinline void wait_unseen_end(const void *tw, struct sf_story *st)
+{
+	count(SF_CNT_LOST_STEP);
+	if (!(st->flags & SF_F_ENDED)) {
+		st->flags |= SF_F_BEGIN_LOST;
+		st->state = TCP_CLOSE;
+		st->cause = SF_CAUSE_NONE;
+		send_close(st, TCP_FIN_WAIT2, bpf_ktime_get_boot_ns());
+	}
+	wait_delete(tw);
+}
+
+static __always_inline struct sf_wait *wait_at(const void *tw)
 {
 	__u64 key = (__u64)tw;
 
 	return bpf_map_lookup_elem(&waits, &key);
 }
 
-static __always_inline void wait_delete(const void *tw)
+/* The story that goes on in tw, or NULL. Its address is taken again, its ports are its own. */
+static __always_inline struct sf_wait *wait_get(const struct inet_timewait_sock *tw)
 {
-	__u64 key = (__u64)tw;
+	struct sf_wait *wait = wait_at(tw);
 
-	bpf_map_delete_elem(&waits, &key);
+	if (!wait || (wait->story.local_port == BPF_CORE_READ(tw, __tw_common.skc_num) &&
+		      wait->story.peer_port == bpf_ntohs(BPF_CORE_READ(tw, __tw_common.skc_dport))))
+		return wait;
+	wait_unseen_end(tw, &wait->story);
+	return NULL;
 }
 
 /* Copies the story there. False: no room, counted. */
@@ -137,9 +165,12 @@ static __always_inline void on_wait_begin(struct inet_timewait_sock *tw, struct 
 {
 	__u64 now_ns = bpf_ktime_get_boot_ns();
 	struct sf_story *st = story_get(sk);
+	struct sf_wait *before = wait_at(tw);
 	struct tcp_sock *tp;
 	int state;
 
+	if (before)
+		wait_unseen_end(tw, &before->story);
 	if (!st || (st->flags & SF_F_MUTED))
 		return;
 	tp = tcp_of(sk, typed);
@@ -155,7 +186,7 @@ static __always_inline void on_wait_begin(struct inet_timewait_sock *tw, struct 
 		step(st, SF_STEP_TIME_WAIT, now_ns);
 		step(st, SF_STEP_CLOSED, now_ns);
 		if (wants(SF_EV_TIME_WAIT_END) && wait_start(tw, st, TCP_TIME_WAIT)) {
-			struct sf_wait *wait = wait_get(tw);
+			struct sf_wait *wait = wait_at(tw);
 
 			if (!wait)
 				return;
@@ -451,7 +482,7 @@ static __always_inline void wait_begin_by_timer(struct sf_story *st, struct sock
 		step(st, SF_STEP_TIME_WAIT, now_ns);
 	if (!wait_start(tw, st, substate))
 		return;
-	wait = wait_get(tw);
+	wait = wait_at(tw);
 	if (!wait)
 		return;
 	fill_counters(&wait->story, tp, true);
