@@ -71,9 +71,16 @@ static void test_peer(void **state)
 	struct sf_json json;
 
 	(void)state;
+	server.story.owner.source = SF_OWNER_SRC_CLOSE; /* a stand-in: marked */
 	sf_json_init(&json, text, SF_JSON_LINE_MAX);
 	sf_fields_event(&json, &line);
 	text[json.len] = '\0';
+	assert_non_null(strstr(text, "\"peer_process_source\":\"close\","));
+	server.story.owner.source = SF_OWNER_SRC_ACCEPT;
+	sf_json_init(&json, text, SF_JSON_LINE_MAX);
+	sf_fields_event(&json, &line);
+	text[json.len] = '\0';
+	assert_null(strstr(text, "peer_process_source"));
 	assert_non_null(strstr(text, "\"peer_process_pid\":812,"));
 	assert_non_null(strstr(text, "\"peer_process_executable_name\":\"nginx\""));
 	assert_non_null(strstr(text, "\"peer_connection_id\":"));

@@ -68,6 +68,17 @@ static void test_pair(void **state)
 	assert_string_equal(ladder(&ascii, &client, &server), text_pair_ascii);
 }
 
+static void test_stand_in(void **state)
+{
+	const struct sf_event client = client_closed();
+	struct sf_event server = server_closed();
+	static const char ends[] = "4242/curl 10.0.0.1:43210 -> 10.0.0.2:80 ~813/heir\n";
+
+	(void)state;
+	server.story.owner = task(813, "heir", SF_OWNER_SRC_CLOSE);
+	assert_memory_equal(ladder(&utf8, &client, &server), ends, sizeof(ends) - 1);
+}
+
 static const char text_client[] =
 	"4242/curl 10.0.0.1:43210 -> 10.0.0.2:80\n"
 	"12:00:00.123456             *client                              server\n"
@@ -439,6 +450,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_pair),
+		cmocka_unit_test(test_stand_in),
 		cmocka_unit_test(test_one_end),
 		cmocka_unit_test(test_failed),
 		cmocka_unit_test(test_reset),

@@ -210,6 +210,7 @@ static void test_schema(void **state)
 	}
 	ends[0] = client_closed();
 	ends[1] = server_closed();
+	ends[1].story.owner.source = SF_OWNER_SRC_CLOSE;
 	assert_int_equal(sf_view_joined(view, &ends[0], &ends[1], ++seq), 0);
 	assert_int_equal(sf_view_stats(view, &loss, ++seq), 0);
 	write_stuck(&out, &host, SF_TCP_CLOSE_WAIT, SF_STUCK_NOW);

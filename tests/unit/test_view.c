@@ -66,6 +66,16 @@ static void test_conns_80(void **state)
 	assert_string_equal(draw(&conns, events, ARRAY_SIZE(events)), text_conns80);
 }
 
+/* Who closed it stands in for who had it. */
+static void test_stand_in(void **state)
+{
+	struct sf_event end = server_closed();
+
+	(void)state;
+	end.story.owner = task(813, "heir", SF_OWNER_SRC_CLOSE);
+	assert_non_null(strstr(draw(&conns, &end, 1), "\n~813/heir    10.0.0.1:43210 "));
+}
+
 static const char text_trace120[] =
 	"TIME            EVENT    ROLE     PID/COMM                 CLIENT                   "
 	"       SERVER                   TOOK\n"
@@ -451,6 +461,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_trace_80),
 		cmocka_unit_test(test_conns_80),
+		cmocka_unit_test(test_stand_in),
 		cmocka_unit_test(test_wider_and_narrower),
 		cmocka_unit_test(test_wide),
 		cmocka_unit_test(test_time_formats),

@@ -157,16 +157,21 @@ static void set_comm(struct sf_cell *cell, const struct sf_task *task)
 	sf_text_safe(cell->text, sizeof(cell->text), task->comm, sizeof(task->comm));
 }
 
-/* "4242/curl", as netstat -p has it: what the process chose cannot be taken for the number. */
+/*
+ * "4242/curl", as netstat -p has it: what the process chose cannot be taken for the number. "~":
+ * who closed it stands in for who had it, of whom nothing is known.
+ */
 static size_t put_process(char *text, size_t size, const struct sf_task *task, bool has_pid)
 {
-	int len = 0;
+	const char *mark = task->source == SF_OWNER_SRC_CLOSE ? "~" : "";
+	int len;
 
-	text[0] = '\0';
 	if (!task->tgid)
 		return (size_t)snprintf(text, size, "-");
 	if (has_pid)
-		len = snprintf(text, size, "%" PRIu32 "/", task->tgid);
+		len = snprintf(text, size, "%s%" PRIu32 "/", mark, task->tgid);
+	else
+		len = snprintf(text, size, "%s", mark);
 	sf_text_safe(text + len, size - (size_t)len, task->comm, sizeof(task->comm));
 	return strlen(text);
 }

@@ -276,6 +276,16 @@ static void put_peer_comm(struct sf_json *j, const struct field *f, const struct
 		put_strn(j, f, task->comm, len);
 }
 
+/* Of one that is not known from its own connect() or accept(). */
+static void put_peer_source(struct sf_json *j, const struct field *f, const struct sf_line *line)
+{
+	const struct sf_task *task = line->peer ? &line->peer->story.owner : NULL;
+
+	if (task && task->tgid && task->source != SF_OWNER_SRC_CONNECT &&
+	    task->source != SF_OWNER_SRC_ACCEPT)
+		put_str(j, f, sf_owner_source_name(task->source));
+}
+
 static void put_peer_id(struct sf_json *j, const struct field *f, const struct sf_line *line)
 {
 	if (line->peer && line->peer->story.id)
@@ -469,6 +479,7 @@ static const struct field fields[] = {
 	{ KEY("closer_process_executable_name"), .put = put_comm, .arg = AT(closer) },
 	{ KEY("peer_process_pid"), .put = put_peer_pid },
 	{ KEY("peer_process_executable_name"), .put = put_peer_comm },
+	{ KEY("peer_process_source"), .put = put_peer_source },
 	{ KEY("peer_connection_id"), .put = put_peer_id },
 	{ KEY("cgroup_id"), .put = put_id, .arg = AT(owner.cgroup_id) },
 	{ KEY("netns"), .put = put_u32, .arg = AT(netns) },

@@ -132,7 +132,10 @@ static void draw_ends(const struct page *p)
 		const struct sf_story *s = story_at(p, (enum sf_rail)i);
 
 		put_endpoint(p, (enum sf_rail)i, ends[i]);
-		sf_task_text(s ? &s->owner : NULL, p->options->is_ascii, tasks[i]);
+		/* who closed it stands in for who had it */
+		sf_task_text(s ? &s->owner : NULL,
+			     s && s->owner.source == SF_OWNER_SRC_CLOSE ? "~" : "",
+			     p->options->is_ascii, tasks[i]);
 		width += strlen(ends[i]) + sf_columns_of(tasks[i]) + (tasks[i][0] ? 1 : 0);
 	}
 	sf_out_printf(p->out, "%s%s%s%s%s%s %s%s%s%s\n", on, tasks[SF_LEFT],

@@ -80,14 +80,15 @@ struct canvas {
 	const struct glyphs *glyphs;
 };
 
-const char *sf_task_text(const struct sf_task *task, bool is_ascii, char buf[SF_FIT_SIZE])
+const char *sf_task_text(const struct sf_task *task, const char *mark, bool is_ascii,
+			 char buf[SF_FIT_SIZE])
 {
 	int len;
 
 	buf[0] = '\0';
 	if (!task || !task->tgid)
 		return buf;
-	len = snprintf(buf, SF_FIT_SIZE, "%" PRIu32 "/", task->tgid);
+	len = snprintf(buf, SF_FIT_SIZE, "%s%" PRIu32 "/", mark, task->tgid);
 	sf_text_safe(buf + len, SF_FIT_SIZE - (size_t)len, task->comm, sizeof(task->comm));
 	if (is_ascii)
 		sf_ascii_only(buf);
@@ -172,7 +173,7 @@ static void put_task(const struct drawing *d, struct canvas *c, const struct sf_
 	size_t room = free_columns(c, rung->rail);
 	char text[SF_FIT_SIZE];
 
-	sf_task_text(rung->task, d->is_ascii, text);
+	sf_task_text(rung->task, "", d->is_ascii, text);
 	if (room < 4)
 		return;
 	sf_fit_end(text, room - 2, d->is_ascii);
@@ -333,7 +334,7 @@ static void text_at(const struct drawing *d, const struct sf_rung *rung, enum sf
 	if (rung->text[0])
 		snprintf(text, SF_FIT_SIZE, "%s", rung->text);
 	else
-		sf_task_text(rung->task, d->is_ascii, text);
+		sf_task_text(rung->task, "", d->is_ascii, text);
 	sf_fit_end(text, SF_LADDER_TEXT_WIDTH, d->is_ascii);
 }
 

@@ -20,8 +20,9 @@
 
 struct sf_out;
 
-/* "4242/curl", safe for a terminal. Returns buf, "" if the task is not known. */
-const char *sf_task_text(const struct sf_task *task, bool is_ascii, char buf[SF_FIT_SIZE]);
+/* "4242/curl" behind a mark, safe for a terminal. Returns buf, "" if the task is not known. */
+const char *sf_task_text(const struct sf_task *task, const char *mark, bool is_ascii,
+			 char buf[SF_FIT_SIZE]);
 /* All rungs, a line each. */
 void sf_rungs_draw(const struct sf_rungs *rungs, bool is_coloured, bool is_ascii,
 		   struct sf_out *out);

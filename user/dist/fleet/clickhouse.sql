@@ -53,6 +53,7 @@ CREATE TABLE IF NOT EXISTS lines (
     closer_process_executable_name LowCardinality(Nullable(String)),
     peer_process_pid Nullable(Int64),
     peer_process_executable_name LowCardinality(Nullable(String)),
+    peer_process_source LowCardinality(Nullable(String)),
     cgroup_id LowCardinality(Nullable(String)),
     -- what it was
     network_connection_state LowCardinality(Nullable(String)),

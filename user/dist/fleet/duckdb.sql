@@ -55,6 +55,7 @@ FROM read_json(getvariable('files'), format = 'newline_delimited', columns = {
     closer_process_executable_name: 'VARCHAR',
     peer_process_pid: 'BIGINT',
     peer_process_executable_name: 'VARCHAR',
+    peer_process_source: 'VARCHAR',
     cgroup_id: 'VARCHAR',
     -- what it was
     network_connection_state: 'VARCHAR',
