@@ -139,6 +139,7 @@ all_accounted() {
 	wait "$loader"
 	# it has five seconds to send what waits, which is not what this is about
 	stored_has "\"server.port\": $(tail -n 1 ports)"
+	wait_for_text serve.err 'otlp:.*: works again'
 	wait_for_ends log "$(tail -n 1 ports)" 40
 	finish
 	[ "$dropped" = 0 ]
