@@ -2,21 +2,17 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
 # hotplug.py SYNFIN TIER: what SYNFIN says of connections while a CPU comes and goes: it begins
-# without it. A line per check, "ok WHAT" or "not ok WHAT", and after that one what was wrong. For
-# the guests only, whose CPUs are theirs: standard library only.
+# without it. A line, "ok WHAT" or "not ok WHAT", and after that one what was wrong. For the guests only,
+# whose CPUs are theirs: standard library only.
 import collections
-import json
 import os
-import signal
 import socket
-import subprocess
 import sys
-import tempfile
 import threading
 import time
 
 sys.dont_write_bytecode = True
-from scene import wait_for  # noqa: E402
+from scene import traced, verdict, wait_for  # noqa: E402
 
 CPU = 1
 ONLINE = "/sys/devices/system/cpu/cpu%d/online" % CPU
@@ -89,34 +85,18 @@ def phases(server):
     return made, turns[0]
 
 
-def told(path):
-    with open(path, encoding="utf-8") as lines:
-        return [json.loads(line) for line in lines if line.endswith("\n")]
-
-
-def watch(synfin, tier, directory):
+def problems(synfin, tier):
     server = socket.create_server(("127.0.0.1", 0))
-    output, log = (os.path.join(directory, name) for name in ("out", "err"))
+    server_port = server.getsockname()[1]
     switch(False)
-    with open(output, "wb") as out, open(log, "wb") as err, subprocess.Popen(
-            [synfin, "conns", "-o", "json", "--hooks", tier, "port",
-             str(server.getsockname()[1])], stdin=subprocess.DEVNULL, stdout=out,
-            stderr=err) as tracer:
-        try:
-            wait_for("synfin to trace", lambda: "tracing with" in open(log).read())
+    try:
+        with traced(synfin, "conns", "--hooks", tier, "port", str(server_port)) as written:
             made, nr_turns = phases(server)
-            tracer.send_signal(signal.SIGINT)
-            tracer.wait(30)
-        finally:
-            tracer.kill()
-            switch(True)
-    return server.getsockname()[1], made, nr_turns, told(output)
-
-
-def judge(server_port, made, nr_turns, events):
+    finally:
+        switch(True)
     if nr_turns < TURNS_MIN:
         yield "it came and went %d times only" % nr_turns
-    ends = [event for event in events if event["event_name"] == "tcp.close"]
+    ends = [event for event in written.all if event["event_name"] == "tcp.close"]
     made, nr_lacking = collections.Counter(made), 0
     for role in "server", "client":
         ports = collections.Counter(
@@ -125,22 +105,13 @@ def judge(server_port, made, nr_turns, events):
         nr_lacking += (made - ports).total()
         if ports - made:
             yield "of %ss too many are told: %s" % (role, dict(ports - made))
-    nr_lost = max(event["events_lost"] for event in events
-                  if event["event_name"] == "synfin.stats")
-    if nr_lacking > nr_lost:
-        yield "%d ends are not told of %d, %d events lost" % (nr_lacking, 2 * made.total(), nr_lost)
+    if nr_lacking > written.lost():
+        yield "%d ends are not told of %d, %d events lost" % (
+            nr_lacking, 2 * made.total(), written.lost())
 
 
 def main(synfin, tier):
-    with tempfile.TemporaryDirectory() as directory:
-        try:
-            problems = list(judge(*watch(synfin, tier, directory)))
-        except (TimeoutError, subprocess.TimeoutExpired) as error:
-            problems = [str(error)]
-    print("%s a CPU that comes and goes, %s hooks" % ("not ok" if problems else "ok", tier))
-    for problem in problems:
-        print("# " + problem)
-    return 1 if problems else 0
+    return verdict("a CPU that comes and goes, %s hooks" % tier, lambda: problems(synfin, tier))
 
 
 if __name__ == "__main__":

@@ -169,6 +169,13 @@ def seen_late(line):
     line.pop("duration_us")
 
 
+def unseen_end(line):
+    """Its timewait socket's end was skipped."""
+    for name in ("close_reason", "orphan", "time_wait_end", "duration_us"):
+        line.pop(name)
+    line["begin_unknown"] = True
+
+
 def no_early_port(line):
     for name in ("network_local_port", "client_port", "network_community_id"):
         del line[name]
@@ -179,6 +186,8 @@ CLOSING = "conns: closing: how each end ended"
 # (what is wrong, part of the name of the check that must fail, the change, tier if not full)
 FAULTS = [
     ("a kill called an exit", CLOSING, closing("kill", "client", {"close_call": "exit"})),
+    ("an orphan without an end, and nothing said to be lost", CLOSING,
+     closing("orphan", "client", unseen_end)),
     ("a closing call that is absent", CLOSING,
      closing("shutdown", "client", {"close_call": None})),
     ("a closing call of an end that made none", CLOSING,
@@ -409,6 +418,7 @@ PARDONED = [
          None) | {"error_type": "econnreset"})),
     ("an end whose step was skipped, told when its socket went",
      lose(1, conns(7507, seen_late, "tcp.failed"), trace(7507, seen_late, "tcp.failed"))),
+    ("an orphan whose end was skipped", lose(1, closing("orphan", "client", unseen_end))),
     ("one U+FFFD per byte", conns(7099, {"process_executable_name": "\ufffd\ufffd(\u20ac"},
                                   nth=4)),
 ]

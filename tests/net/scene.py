@@ -1,11 +1,16 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """
 What the scenes share: what a synfin beside them says, and the checks that a
-scene collects. Standard library only, as it runs in the guests, too.
+scene collects; and what the single checks of the guests share, each a program
+of its own. Standard library only, as it runs in the guests, too.
 """
+import contextlib
 import json
 import os
+import signal
 import socket
+import subprocess
+import tempfile
 import time
 
 DEADLINE_S = 60
@@ -46,6 +51,56 @@ def wait_for(what, holds, deadline_s=DEADLINE_S):
         if time.monotonic() > end:
             raise TimeoutError("waited for " + what)
         time.sleep(0.02)
+
+
+class Written:
+    """What a synfin writes: its events so far, and all of them once it has ended."""
+
+    def __init__(self, path):
+        self.path, self.all = path, None
+
+    def so_far(self):
+        with open(self.path, encoding="utf-8") as file:
+            return [json.loads(line) for line in file if line.endswith("\n")]
+
+    def lost(self, counter="events_lost"):
+        """What it said last of what it lost."""
+        return [event[counter] for event in self.all if event["event_name"] == "synfin.stats"][-1]
+
+
+@contextlib.contextmanager
+def traced(synfin, command, *options):
+    """A synfin beside us until all is done, and what it writes."""
+    with tempfile.TemporaryDirectory() as directory:
+        written, log = Written(os.path.join(directory, "out")), os.path.join(directory, "err")
+
+        def said():
+            with open(log, encoding="utf-8") as file:
+                return file.read()
+
+        with open(written.path, "wb") as out, open(log, "wb") as err, subprocess.Popen(
+                [synfin, command, "-o", "json", *options], stdin=subprocess.DEVNULL, stdout=out,
+                stderr=err) as tracer:
+            try:
+                wait_for("synfin to trace", lambda: "tracing with" in said())
+                yield written
+                tracer.send_signal(signal.SIGINT)
+                tracer.wait(30)
+            finally:
+                tracer.kill()
+        written.all = written.so_far()
+
+
+def verdict(what, problems):
+    """A line, "ok WHAT" or "not ok WHAT", and what was wrong; problems: gives that. Exit status."""
+    try:
+        found = list(problems())
+    except (TimeoutError, subprocess.TimeoutExpired) as error:
+        found = [str(error)]
+    print("%s %s" % ("not ok" if found else "ok", what))
+    for problem in found:
+        print("# %s" % problem)
+    return 1 if found else 0
 
 
 class Missing(Exception):

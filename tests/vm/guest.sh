@@ -43,6 +43,8 @@ at stuck
 bash /usr/bin/stuck.sh >/out/stuck 2>&1
 at half_open
 unshare -n python3 /usr/lib/half_open.py /usr/bin/synfin full >/out/half_open 2>&1
+at skipped
+unshare -n python3 /usr/lib/skipped.py /usr/bin/synfin >/out/skipped 2>&1
 at hotplug
 python3 /usr/lib/hotplug.py /usr/bin/synfin full >/out/hotplug 2>&1
 at 'the end of TIME_WAIT'

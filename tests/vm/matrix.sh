@@ -71,6 +71,7 @@ drive_once() {
 		--file tests/net/time_wait.py:/usr/lib/time_wait.py \
 		--file tests/net/hotplug.py:/usr/lib/hotplug.py \
 		--file tests/net/half_open.py:/usr/lib/half_open.py \
+		--file tests/net/skipped.py:/usr/lib/skipped.py \
 		--file tests/net/wire.py:/usr/lib/wire.py --bin tcpdump \
 		-- bash /usr/bin/guest.sh "${tiers[@]}" >"$dir/log" 2>&1 </dev/null
 }
@@ -153,7 +154,7 @@ judge() {
 		fi
 		[ "$rc" = 0 ] || failed=1
 	done
-	for what in doctor stuck half_open hotplug time_wait; do
+	for what in doctor stuck half_open skipped hotplug time_wait; do
 		judge_lines "$kernel" "$what" "$dir/$what" || failed=1
 	done
 	[ "$failed" = 1 ] || rm -rf "$dir"
@@ -166,7 +167,7 @@ mkdir -p "$results"
 python=$(readlink -f /usr/bin/python3 || command -v python3)
 "$python" tests/vm/pyzip.py "$results/python.zip" \
 	tests/net/scenes.py tests/net/wire.py tests/net/time_wait.py tests/net/hotplug.py \
-	tests/net/half_open.py
+	tests/net/half_open.py tests/net/skipped.py
 for kernel in "${kernels[@]}"; do
 	drive "$kernel"
 	judge_tiers "$kernel" &
