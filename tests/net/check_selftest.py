@@ -35,6 +35,8 @@ def join(lines):
             for field in ("connection_id", "process_pid", "process_executable_name"):
                 if field in mate:
                     line["peer_" + field] = mate[field]
+            if mate.get("process_source") == "close":
+                line["peer_process_source"] = "close"
 
 
 class Stage:

@@ -223,8 +223,12 @@ def check_owner(ctx, run, pairs):
         check_closer(ctx, check, end, got)
         # of one that nobody accepted, its listener's process: see owner_problem()
         mate_pid = end.mate and (end.mate.pid or end.mate.line.get("closer_pid"))
-        check.that(got.get("peer_process_pid") in (None, mate_pid), "peer's pid is", mate_pid,
-                   "not", got)
+        peer_pid = got.get("peer_process_pid")
+        if end.mate and peer_pid not in (None, mate_pid) and peer_pid == end.mate.closer_pid and \
+                got.get("peer_process_source") == "close":
+            check.lacks(end.mate, "whose pid another stands in for, in", got)
+        else:
+            check.that(peer_pid in (None, mate_pid), "peer's pid is", mate_pid, "not", got)
     return check
 
 

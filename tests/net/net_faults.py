@@ -4,6 +4,7 @@ Faults that the judge must report: each with the check that must report it and
 the change that makes it; and oddities that are right and must be accepted.
 """
 from net_closing import WAYS
+from net_sample import HEIR
 
 
 def find(lines, run_port, event="tcp.close", role=None, nth=0):
@@ -169,6 +170,11 @@ def seen_late(line):
     line.pop("duration_us")
 
 
+def stand_in(line):
+    """Who accepted it was not seen: who closed it stands in."""
+    line.update(process_pid=HEIR, process_source="close")
+
+
 def unseen_end(line):
     """Its timewait socket's end was skipped."""
     for name in ("close_reason", "orphan", "time_wait_end", "duration_us"):
@@ -186,6 +192,10 @@ CLOSING = "conns: closing: how each end ended"
 # (what is wrong, part of the name of the check that must fail, the change, tier if not full)
 FAULTS = [
     ("a kill called an exit", CLOSING, closing("kill", "client", {"close_call": "exit"})),
+    ("a stand-in that the other end's line does not mark", "forkpass: process",
+     lose(1, conns(7102, {"peer_process_pid": HEIR}))),
+    ("a stand-in, and nothing said to be lost", "forkpass: process",
+     both_tracers(7102, stand_in, role="server")),
     ("an orphan without an end, and nothing said to be lost", CLOSING,
      closing("orphan", "client", unseen_end)),
     ("a closing call that is absent", CLOSING,
@@ -418,6 +428,8 @@ PARDONED = [
          None) | {"error_type": "econnreset"})),
     ("an end whose step was skipped, told when its socket went",
      lose(1, conns(7507, seen_late, "tcp.failed"), trace(7507, seen_late, "tcp.failed"))),
+    ("an accept() that was skipped, for which who closed stands in",
+     lose(1, both_tracers(7102, stand_in, role="server"))),
     ("an orphan whose end was skipped", lose(1, closing("orphan", "client", unseen_end))),
     ("one U+FFFD per byte", conns(7099, {"process_executable_name": "\ufffd\ufffd(\u20ac"},
                                   nth=4)),

@@ -13,6 +13,7 @@ NETNS = {"here": 4026532001, "there": 4026532002, "storm": 4026532003,
          "closing": 4026532004}
 NAMES = (b"\x1b[2J\x1b[31mred", b'a"b\\c', b"\xff\xc3(", b"new\nline\ttab",
          b"\xe2\x82(\xe2\x82\xac")
+HEIR = 990  # who closes what another one accepted
 
 
 class Sample:
@@ -188,6 +189,10 @@ def make_sample():
             s.close(*ends[::-1 if i else 1], with_rst=True)
             if i:
                 ends[1]["unread_bytes"] = 77
+        heir = s.ends("forkpass", "forkpass", 7102)
+        heir[1]["closer_pid"] = HEIR
+        s.connect(*heir)
+        s.close(*heir)
         s.half_closed("halfclose", 7109)
         s.unaccepted("unaccepted", 7113)
         s.failed("refused", "refused", "ECONNREFUSED", 7507)
